@@ -1,0 +1,281 @@
+"""What a stage is: one file, a frozen config, declared columns, one pure function over a batch.
+
+The folder is the registry: ``stages/filter/gopher.py`` holds the stage ``filter.gopher``, its ``Config`` and a
+function ``gopher``, which one of five decorators turns into a `Stage`:
+
+    read      (piece, config) -> batches of rows and refused records      where rows come from
+    map       (batch, config) -> columns added or replaced                extract, score, scrub
+    filter    (batch, config) -> measured columns, judged by ``RULES``    the engine drops, never the stage
+    expand    (batch, config) -> (columns, parent row of each new row)    one row becomes k
+    gather    (batch, config) -> keys by which rows of a whole lane meet  dedup
+
+A stage sees a `pyarrow.RecordBatch`, leaves it as it is, and gives the same answer however the rows are cut into
+batches. Randomness comes from (seed, document id) alone. Other packages add stages by the entry point group
+``dataengine.stages`` (``"filter.shouting" = "my_package.shouting:shouting"``).
+
+This module and the top of every stage file import nothing heavy, so that ``dataengine check`` starts fast: column
+types are written as words (``"int64"``, ``"list<string>"``) and kernels are imported inside the function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+Kind = Literal["read", "map", "filter", "expand", "gather"]
+Columns = Mapping[str, str]
+"""Column name -> type, in Arrow's words."""
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+}
+
+BASE_COLUMNS: dict[str, str] = {"id": "string", "source": "string", "origin": "string", "url": "string"}
+"""What every row has. The engine makes ``id`` and ``source``; a reader gives ``origin`` and may give ``url``."""
+
+MESSAGES = "list<struct<role: string, content: string>>"
+"""The type of a ``messages`` column: a conversation, oldest turn first."""
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's ``Config``. The string under a field is its help, its page and its schema description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """Marks a config field, ``Annotated[str, LoadedFile()]``, that names a file the stage loads, such as a model.
+
+    The planner makes the path absolute and puts the file's content, not its path, into the fingerprint.
+    """
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """Marks a config field, ``Annotated[str, MadeBy("classifier")]``, that names another table of the recipe.
+
+    The stage's step then waits for that table's step and gets the path of the file it made.
+    """
+
+    table: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Drop a row for `reason` when ``measure OP config.field`` holds. A null measure drops nothing."""
+
+    reason: str
+    measure: str
+    op: str
+    field: str
+
+    def __post_init__(self) -> None:
+        if self.op not in OPERATORS:
+            raise ValueError(f"rule {self.reason}: no comparison {self.op!r}; one of {', '.join(OPERATORS)}")
+
+    def broken(self, values: np.ndarray, config: StageConfig) -> np.ndarray:
+        """True where the rule drops. `values` is float or object free: NaN compares false, so null drops nothing.
+
+        A config field set to None switches the rule off.
+        """
+        import numpy as np
+
+        threshold = getattr(config, self.field)
+        if threshold is None:
+            return np.zeros(len(values), dtype=bool)
+        broken = OPERATORS[self.op](values, threshold)
+        return broken & (values == values) if self.op == "!=" else broken
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of one input that can be read by itself: the unit from which splits are made.
+
+    `start` and `end` count whatever the reader likes (bytes, row groups, row numbers); `end` = -1 means to the end.
+    """
+
+    path: str
+    """Where to open it; empty for generated data."""
+    origin: str
+    """Its name in the ledger: the path as the recipe sees it. Part of every row's id."""
+    start: int = 0
+    end: int = -1
+    weight: int = 0
+    """About how many bytes it is to read; small pieces are grouped into one split by it."""
+    stamp: str = ""
+    """Changes when the content does: size and modification time of a file, or the piece's own parameters."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that a reader could not turn into a row. It is quarantined; its neighbours go on."""
+
+    origin: str
+    """As precise as can be: ``crawl/a.jsonl:1023`` (byte offset) or ``a.zip!b/c.py``."""
+    reason: str
+    """One of the stage's declared ``refuses``."""
+    detail: str = ""
+    """What was found, in a sentence: ``line 7 column 3: expected a value``."""
+    raw: bytes = b""
+    """The beginning of the record, for the eye."""
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What a gather stage says about a batch of n rows: rows that share a key in a band are candidates."""
+
+    keys: np.ndarray
+    """uint64, shape (n, bands)."""
+    alone: np.ndarray
+    """bool, shape (n,): rows that match nothing, such as empty documents."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as the engine sees it. Made by the decorators below, never by hand."""
+
+    name: str
+    """``filter.gopher``; filled in by `load`."""
+    kind: Kind
+    function: Callable[..., Any]
+    config: type[StageConfig]
+    version: int
+    """Bumped when the output changes; part of every fingerprint."""
+    reads: Callable[[Any], tuple[str, ...]]
+    adds: Callable[[Any], Columns]
+    rules: tuple[Rule, ...] = ()
+    refuses: tuple[str, ...] = ()
+    """The reasons for which the stage may quarantine a record."""
+    reason: str = ""
+    """gather: why the rows that were not chosen are dropped."""
+    content: str = "text"
+    """read: the column that, with the origin, makes the id."""
+    pieces: Callable[[Any, Path], Iterable[Piece]] | None = None
+    """read: (config, base folder) -> pieces, in a fixed order."""
+    check: Callable[[Any, Columns], str | None] | None = None
+    """Looks at the config and the columns at hand before any data moves; returns what is wrong, or None."""
+    doc: str = field(default="", compare=False)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    @property
+    def summary(self) -> str:
+        """First line of the module's docstring."""
+        return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
+
+
+def _fixed(value: Any) -> Callable[[Any], Any]:
+    """A constant declaration as a function of the config."""
+    return value if callable(value) else lambda config: value
+
+
+def _decorate(kind: Kind, *, reads: Any, adds: Any, version: int, **more: Any) -> Callable[[Callable[..., Any]], Stage]:
+    def decorate(function: Callable[..., Any]) -> Stage:
+        module = function.__globals__
+        return Stage(
+            name="", kind=kind, function=function, config=module["Config"], version=version,
+            reads=_fixed(reads), adds=_fixed(adds), doc=module.get("__doc__") or "", **more,
+        )
+
+    return decorate
+
+
+def read(
+    *, pieces: Callable[[Any, Path], Iterable[Piece]], columns: Columns | Callable[[Any], Columns], version: int,
+    refuses: tuple[str, ...] = (), content: str = "text", check: Callable[[Any, Columns], str | None] | None = None,
+) -> Callable[[Callable[..., Iterator[pa.RecordBatch | Refused]]], Stage]:
+    """A source of rows. `columns` are what it gives besides ``origin`` (and ``url``, if it is among them)."""
+    return _decorate("read", reads=(), adds=columns, version=version, refuses=refuses, content=content, pieces=pieces,
+                     check=check)
+
+
+def map(
+    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], adds: Columns | Callable[[Any], Columns], version: int,
+    refuses: tuple[str, ...] = (), check: Callable[[Any, Columns], str | None] | None = None,
+) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
+    """n rows -> n rows. Returns the declared columns; with `refuses` also ``"refused"``: a reason or None per row."""
+    return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check)
+
+
+def filter(
+    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], measures: Columns | Callable[[Any], Columns],
+    rules: Iterable[Rule], version: int, check: Callable[[Any, Columns], str | None] | None = None,
+) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
+    """n rows -> n measurements. The engine judges them by `rules`, in their order: the first broken one is the reason."""
+    return _decorate("filter", reads=reads, adds=measures, version=version, rules=tuple(rules), check=check)
+
+
+def expand(
+    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], adds: Columns | Callable[[Any], Columns], version: int,
+    check: Callable[[Any, Columns], str | None] | None = None,
+) -> Callable[[Callable[..., tuple[Mapping[str, Any], np.ndarray]]], Stage]:
+    """One row -> k rows: returns the columns of the new rows and, for each, the index of its parent row (ascending)."""
+    return _decorate("expand", reads=reads, adds=adds, version=version, check=check)
+
+
+def gather(
+    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], reason: str, version: int,
+    check: Callable[[Any, Columns], str | None] | None = None,
+) -> Callable[[Callable[..., Sketch]], Stage]:
+    """Sees a whole lane through the keys its function gives; of rows that meet, the first in the lane's order stays."""
+    return _decorate("gather", reads=reads, adds={"duplicate_of": "string"}, version=version, reason=reason, check=check)
+
+
+# --- the registry -----------------------------------------------------------------------------------------------------
+
+FOLDER = Path(__file__).parent / "stages"
+
+
+@cache
+def builtin_names() -> frozenset[str]:
+    """The stages of this package, read off its folders without importing them."""
+    files = FOLDER.glob("*/*.py")
+    return frozenset(f"{file.parent.name}.{file.stem}" for file in files if not file.stem.startswith("_"))
+
+
+@cache
+def plugin_targets() -> dict[str, Any]:
+    """Stages of other packages: name -> entry point."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group="dataengine.stages")}
+
+
+def names() -> list[str]:
+    """All stages there are, sorted."""
+    return sorted(builtin_names() | plugin_targets().keys())
+
+
+@cache
+def load(name: str) -> Stage:
+    """The stage of this name. Raises KeyError where there is none. Our own stages win over a plugin of the same name."""
+    if name in builtin_names():
+        verb, noun = name.split(".")
+        module = importlib.import_module(f"dataengine.stages.{verb}.{noun}")
+        found = getattr(module, noun)
+    elif name in plugin_targets():
+        found = plugin_targets()[name].load()
+    else:
+        raise KeyError(name)
+    if not isinstance(found, Stage):
+        raise TypeError(f"{name} names {found!r}, which no decorator of dataengine.stage has made a stage")
+    return replace(found, name=name)
+
+
+def canonical(config: BaseModel) -> str:
+    """The config as one JSON text, keys sorted: what fingerprints are made of."""
+    return json.dumps(config.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
