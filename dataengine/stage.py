@@ -141,6 +141,8 @@ class Sketch:
     """uint64, shape (n, bands)."""
     alone: np.ndarray
     """bool, shape (n,): rows that match nothing, such as empty documents."""
+    check: np.ndarray | None = None
+    """uint64, shape (n, bands): a second hash that must agree too, where 64 bits are not enough to be sure."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,28 @@ def gather(
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
     """Sees a whole lane through the keys its function gives; of rows that meet, the first in the lane's order stays."""
-    return _decorate("gather", reads=reads, adds={"duplicate_of": "string"}, version=version, reason=reason, check=check)
+    return _decorate("gather", reads=reads, adds={"duplicate_of": "string", "band": "int64"}, version=version, reason=reason, check=check)
+
+
+# --- progress within a batch -------------------------------------------------------------------------------------------
+
+_watcher: Callable[[int], None] | None = None
+
+
+def watch_rows(watcher: Callable[[int], None] | None) -> None:
+    """The engine's side of `at_row`."""
+    global _watcher
+    _watcher = watcher
+
+
+def at_row(row: int) -> None:
+    """Say which row of its batch a stage is about to work on: about 0.5 µs.
+
+    A stage that hands one document after another to a foreign parser calls this, so that a document which stalls or
+    kills the worker is known at once. Without it the engine finds the document by trying halves.
+    """
+    if _watcher is not None:
+        _watcher(row)
 
 
 # --- the registry -----------------------------------------------------------------------------------------------------

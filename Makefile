@@ -1,0 +1,40 @@
+# Every target sets up what it needs from nothing but Python 3.11 to 3.13 and a package index.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: quickstart test test-all lint bench clean
+.DEFAULT_GOAL := quickstart
+
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes from the constraints file, so that the machines of this project get one and the same CPU build.
+$(VENV)/.train: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[train]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	$(PIP) install -c constraints.txt -e '.[train,dev]'
+	touch $@
+
+quickstart: $(VENV)/.train  ## real files in, a trained model out: recipes/quickstart.toml
+	$(BIN)/dataengine run recipes/quickstart.toml
+
+test: $(VENV)/.dev  ## the quick suite
+	$(BIN)/ruff check .
+	$(BIN)/pytest
+
+test-all: $(VENV)/.dev  ## the quick suite and the long one
+	$(BIN)/ruff check .
+	$(BIN)/pytest -m 'slow or not slow'
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+bench: $(VENV)/.dev  ## every benchmark, small; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,228 @@
+"""The default executor: a pool of worker processes on this machine, watched for stalls and for memory.
+
+submit(number, task)   give a task to a free worker
+poll(timeout)          what has happened since: `Done`, `Failed` or `Lost` (the worker died or had to be killed)
+cancel()               kill all workers
+
+It decides nothing about retries or poison: that is `dataengine.run`, the same for every executor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dataengine.worker import CURSOR, THREAD_VARIABLES
+
+BEAT = 0.2
+"""Seconds between two looks at the workers."""
+IDLE_PATIENCE = 6
+"""A record may take so many times its deadline of wall time, for a worker that waits or a machine that is busy."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The task is committed (`manifest` is None for a probe)."""
+
+    number: int
+    manifest: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The task ended with an error, said in words."""
+
+    number: int
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker died or was killed: `reason` is ``crash``, ``timeout`` or ``out_of_memory``; the cursor says where."""
+
+    number: int
+    reason: str
+    batch: int
+    row: int
+    detail: str = ""
+
+
+Event = Done | Failed | Lost
+
+
+@dataclass
+class Worker:
+    """One process, its pipes and what it is doing."""
+
+    process: subprocess.Popen[str]
+    answers: int
+    cursor: Path
+    watch: psutil.Process
+    number: int | None = None
+    patience: float | None = None
+    seen: tuple[int, int, int] = (0, 0, 0)
+    since_cpu: float = 0.0
+    since: float = 0.0
+    buffer: bytes = b""
+    killed_for: str = ""
+    log: Path = field(default_factory=Path)
+
+    def place(self) -> tuple[int, int, int]:
+        """(task number, batch, row) as the worker last wrote them."""
+        return CURSOR.unpack(self.cursor.read_bytes()[: CURSOR.size])
+
+
+class LocalExecutor:
+    """A pool of at most `size` workers, started when needed and replaced when lost."""
+
+    def __init__(self, run: Path, size: int, memory: int, deadline: float) -> None:
+        self.run, self.size, self.memory, self.deadline = run, size, memory, deadline
+        self.workers: list[Worker] = []
+        self.selector = selectors.DefaultSelector()
+        self._last_beat = 0.0
+        self._started = 0
+
+    @property
+    def free(self) -> int:
+        """How many more tasks can be submitted now."""
+        return self.size - sum(worker.number is not None for worker in self.workers)
+
+    def submit(self, number: int, task: Mapping[str, Any], *, fresh: bool = False, unlimited: bool = False) -> None:
+        """Give the task to a free worker; to a new one if `fresh`. `unlimited`: no deadline and no cap on memory."""
+        worker = next((worker for worker in self.workers if worker.number is None), None)
+        if worker is not None and (fresh or unlimited):
+            self._remove(worker)
+            worker = None
+        if worker is None:
+            worker = self._start(0 if unlimited else self.memory)
+        worker.number, worker.patience = number, None if unlimited else self.deadline
+        worker.seen, worker.since_cpu, worker.since = (number, 0, -1), _cpu(worker), time.monotonic()
+        assert worker.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died just now: poll will say so
+            worker.process.stdin.write(json.dumps({"number": number, **task}) + "\n")
+            worker.process.stdin.flush()
+
+    def poll(self, timeout: float) -> list[Event]:
+        """Events since the last call; waits up to `timeout` seconds for the first."""
+        events: list[Event] = []
+        for key, _ in self.selector.select(min(timeout, BEAT)):
+            events += self._read(key.data)
+        if time.monotonic() - self._last_beat >= BEAT:
+            self._last_beat = time.monotonic()
+            for worker in self.workers:
+                self._watch(worker)
+        return events
+
+    def cancel(self) -> None:
+        """Kill all workers and wait until they are gone."""
+        for worker in list(self.workers):
+            self._remove(worker)
+        self.selector.close()
+
+    # --- one worker ---
+
+    def _start(self, memory: int) -> Worker:
+        self._started += 1
+        read_end, write_end = os.pipe()
+        cursor = self.run / "tmp" / f"cursor.{os.getpid()}.{self._started}"
+        cursor.write_bytes(CURSOR.pack(0, 0, 0))
+        log = self.run / "tmp" / f"worker.{os.getpid()}.{self._started}.log"
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dataengine.worker", str(self.run), str(write_end), str(cursor), str(memory)],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=(write_end,), start_new_session=True, text=True,
+                env=environment,
+            )
+        os.close(write_end)
+        worker = Worker(process, read_end, cursor, psutil.Process(process.pid), log=log)
+        self.selector.register(read_end, selectors.EVENT_READ, worker)
+        self.workers.append(worker)
+        return worker
+
+    def _remove(self, worker: Worker) -> None:
+        """Kill the worker with all it started; forget it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
+        with contextlib.suppress(KeyError):
+            self.selector.unregister(worker.answers)
+        os.close(worker.answers)
+        with contextlib.suppress(OSError):
+            assert worker.process.stdin is not None
+            worker.process.stdin.close()
+        worker.cursor.unlink(missing_ok=True)
+        self.workers.remove(worker)
+
+    def _read(self, worker: Worker) -> list[Event]:
+        """Answers of one worker; the end of its pipe means that it is dead."""
+        data = os.read(worker.answers, 1 << 20)
+        if not data:
+            return self._bury(worker)
+        worker.buffer += data
+        *lines, worker.buffer = worker.buffer.split(b"\n")
+        events: list[Event] = []
+        for line in lines:
+            answer = json.loads(line)
+            number = answer.pop("number")
+            worker.number = None
+            if answer.get("failed") == "MemoryError":
+                _, batch, row = worker.place()
+                events.append(Lost(number, "out_of_memory", batch, row))
+            elif "failed" in answer:
+                events.append(Failed(number, answer))
+            else:
+                events.append(Done(number, answer["done"]))
+        return events
+
+    def _bury(self, worker: Worker) -> list[Event]:
+        """A dead worker: what it was on is lost, with the best reason we know."""
+        number, (seen, batch, row) = worker.number, worker.place()
+        status = worker.process.wait()
+        tail = worker.log.read_bytes()[-2000:].decode("utf-8", "replace") if worker.log.exists() else ""
+        reason = worker.killed_for or "crash"
+        self._remove(worker)
+        if number is None:
+            return []
+        if seen != number:
+            batch, row = 0, -1
+        return [Lost(number, reason, batch, row, f"exit status {status}; {tail}".strip("; "))]
+
+    def _watch(self, worker: Worker) -> None:
+        """Kill a worker that is on one record for too long or holds too much memory."""
+        if worker.number is None or worker.patience is None or worker.killed_for:
+            return
+        try:
+            place, now, cpu = worker.place(), time.monotonic(), _cpu(worker)
+            if place != worker.seen:
+                worker.seen, worker.since, worker.since_cpu = place, now, cpu
+            elif cpu - worker.since_cpu > worker.patience or now - worker.since > IDLE_PATIENCE * worker.patience:
+                worker.killed_for = "timeout"
+            if self.memory and worker.watch.memory_info().rss > self.memory:
+                worker.killed_for = "out_of_memory"
+        except psutil.NoSuchProcess:
+            return
+        if worker.killed_for:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.process.pid, signal.SIGKILL)
+
+
+def _cpu(worker: Worker) -> float:
+    """Seconds of CPU the worker has used; a busy machine does not make a record look slow."""
+    try:
+        times = worker.watch.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system

@@ -1,0 +1,208 @@
+"""What happened to one document: where it came from, every step's verdict with what it measured, where it is now."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dataengine.errors import QueryRefused
+from dataengine.judged import judge, measures
+from dataengine.ledger import Ledger, Shard, Step, require_regular
+from dataengine.shards import DROPPED, KEPT, QUARANTINED
+from dataengine.terminal import clip, safe_text, say
+
+if TYPE_CHECKING:
+    import duckdb
+
+OUTCOMES = {KEPT: "kept", DROPPED: "dropped", QUARANTINED: "quarantined"}
+BEGINNING = 500
+"""Characters of the text that are shown."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one step said."""
+
+    step: str
+    stage: str
+    outcome: str
+    """``passed``, ``dropped``, ``quarantined`` or ``not reached``."""
+    reason: str = ""
+    detail: str = ""
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """The rules in words."""
+    measured: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The document in one segment: the shard that holds it after, and what each step said."""
+
+    segment: str
+    lane: str
+    outcome: str
+    shard: str
+    row: int
+    final: bool
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything a run knows of one document."""
+
+    id: str
+    source: str | None
+    origin: str | None
+    url: str | None
+    text: str | None
+    """Its beginning."""
+    parent: str | None
+    """The document it was made from, where a step made it."""
+    duplicate_of: dict[str, Any] | None
+    """The twin that stayed, where this one went: id, origin, url."""
+    twins: list[str]
+    """Ids of up to 20 documents that went because this one stayed."""
+    passages: list[Passage]
+
+
+def explain(ledger: Ledger, prefix: str) -> Explanation:
+    """All about the document whose id begins with `prefix`. Raises QueryRefused if there is none, or several."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 2}) as connection:
+        shards = {os.path.abspath(shard.path): shard for name in OUTCOMES for shard in ledger.shards(name, kind="rows")}
+        for shard in shards.values():
+            require_regular(shard)
+        found = _locate(connection, list(shards), prefix)
+        if not found:
+            raise QueryRefused("no document has this id", where=safe_text(prefix, 64),
+                               expected="an id, or its beginning, from this run's docs, dropped or quarantined",
+                               write=f'dataengine sql {ledger.folder} "SELECT id, origin FROM docs LIMIT 5"')
+        identities = sorted({identity for identity, _, _ in found})
+        if len(identities) > 1:
+            raise QueryRefused(f"{len(identities)} documents or more begin so", where=safe_text(prefix, 64),
+                               expected=f"more digits, such as {', '.join(identities[:5])}")
+        order = list(shards)
+        found.sort(key=lambda place: _order(ledger, shards[place[1]], order.index(place[1])))
+        rows = [(shards[path], number, _row(connection, path, number)) for _, path, number in found]
+        last = rows[-1][2]
+        partner = last.get("duplicate_of")
+        return Explanation(
+            identities[0], last.get("source"), last.get("origin"), last.get("url"), _text(rows), last.get("parent"),
+            _partner(connection, list(shards), partner) if partner else None,
+            _twins(connection, ledger, identities[0]), [_passage(ledger, *place) for place in rows])
+
+
+def _locate(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], prefix: str) -> list[tuple[str, str, int]]:
+    """(id, path, row number) of every row whose id begins so; reads the id columns only."""
+    if not paths or not re.fullmatch(r"[0-9a-fA-F]{1,32}", prefix):
+        return []
+    prefix = prefix.lower()
+    matches = "id = ?" if len(prefix) == 32 else "starts_with(id, ?)"
+    return connection.execute(
+        f"SELECT id, filename, file_row_number FROM read_parquet(?, filename = true, file_row_number = true) "
+        f"WHERE {matches} LIMIT 1000", [list(paths), prefix]).fetchall()
+
+
+def _row(connection: duckdb.DuckDBPyConnection, path: str, number: int) -> dict[str, Any]:
+    """One row, its text cut to its beginning."""
+    source = "read_parquet(?, file_row_number = true)"
+    columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}", [path]).fetchall()]
+    big = {"html", "messages", "file_row_number"} & set(columns)
+    cut = f" REPLACE (left(text, {BEGINNING}) AS text)" if "text" in columns else ""
+    query = f"SELECT * EXCLUDE ({', '.join(sorted(big))}){cut} FROM {source} WHERE file_row_number = ?"
+    cursor = connection.execute(query, [path, number])
+    names = [column[0] for column in cursor.description]
+    return dict(zip(names, cursor.fetchall()[0], strict=True))
+
+
+def _text(rows: Sequence[tuple[Shard, int, dict[str, Any]]]) -> str | None:
+    return next((row["text"] for _, _, row in reversed(rows) if row.get("text")), None)
+
+
+def _partner(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], identity: str) -> dict[str, Any]:
+    for _, path, number in _locate(connection, paths, identity)[:1]:
+        row = _row(connection, path, number)
+        return {"id": identity, "origin": row.get("origin"), "url": row.get("url")}
+    return {"id": identity, "origin": None, "url": None}
+
+
+def _twins(connection: duckdb.DuckDBPyConnection, ledger: Ledger, identity: str) -> list[str]:
+    """Who went because this document stayed."""
+    segments: dict[str, list[str]] = {}
+    for shard in ledger.dropped():
+        if shard.record.rows:
+            segments.setdefault(shard.segment.name, []).append(os.path.abspath(shard.path))
+    found: list[str] = []
+    for paths in segments.values():
+        columns = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [paths[0]]).fetchall()
+        if any(column[0] == "duplicate_of" for column in columns):
+            rows = connection.execute("SELECT id FROM read_parquet(?) WHERE duplicate_of = ? ORDER BY id LIMIT 20",
+                                      [paths, identity]).fetchall()
+            found += [row[0] for row in rows]
+    return sorted(found)[:20]
+
+
+def _order(ledger: Ledger, shard: Shard, index: int) -> tuple[int, int]:
+    return ledger.segments.index(shard.segment), index
+
+
+def _passage(ledger: Ledger, shard: Shard, number: int, row: dict[str, Any]) -> Passage:
+    outcome = OUTCOMES[shard.name]
+    ended = None if outcome == "kept" else row.get("step")
+    verdicts: list[Verdict] = []
+    for step in shard.segment.steps:
+        reached = ended is None or not any(verdict.step == ended for verdict in verdicts)
+        verdicts.append(_verdict(step, row, outcome if step.step == ended else "passed" if reached else "not reached"))
+    place = shard.path.relative_to(ledger.folder).as_posix()
+    return Passage(shard.segment.name, shard.segment.lane, outcome, place, number, shard.segment.final, verdicts)
+
+
+def _verdict(step: Step, row: dict[str, Any], outcome: str) -> Verdict:
+    if outcome == "not reached":
+        return Verdict(step.step, step.stage, outcome)
+    rules = judge(step, row)
+    ruled = {rule.measure for rule in rules}
+    measured = {name: value for name, value in measures(step, row).items() if name not in ruled}
+    ended = outcome in {"dropped", "quarantined"}
+    reason, detail = (row.get("reason") or "", row.get("detail") or "") if ended else ("", "")
+    return Verdict(step.step, step.stage, outcome, reason, detail, [vars(rule) for rule in rules],
+                   [str(rule) for rule in rules], measured)
+
+
+def show(explanation: Explanation) -> None:
+    """Print it for people."""
+    say(f"document  {explanation.id}")
+    for name in ("source", "origin", "url", "parent"):
+        value = getattr(explanation, name)
+        if value:
+            say(f"{name:<9} {safe_text(value, 300)}")
+    if explanation.text:
+        say(f"text      {clip(explanation.text, 160)}")
+    for passage in explanation.passages:
+        say()
+        end = " at the end of its lane" if passage.final and passage.outcome == "kept" else ""
+        say(f"{safe_text(passage.segment)}: {passage.outcome}{end}")
+        for verdict in passage.verdicts:
+            reason = f" for {safe_text(verdict.reason)}" if verdict.reason else ""
+            say(f"  {safe_text(verdict.step):<12} {safe_text(verdict.stage):<20} {verdict.outcome}{reason}")
+            if verdict.detail:
+                say(f"      {clip(verdict.detail, 200)}")
+            for words in verdict.said:
+                say(f"      {clip(words, 200)}")
+            for name, value in verdict.measured.items():
+                if value is not None and name != "duplicate_of":
+                    say(f"      {safe_text(name)} = {clip(value, 120)}")
+        say(f"  in {safe_text(passage.shard)}, row {passage.row}")
+    if explanation.duplicate_of:
+        twin = explanation.duplicate_of
+        say()
+        say("its twin that stayed: " + "  ".join(safe_text(value, 200) for value in twin.values() if value))
+    if explanation.twins:
+        say()
+        say(f"went because this one stayed: {', '.join(map(safe_text, explanation.twins))}")

@@ -1,0 +1,435 @@
+"""Recipe -> Plan: lanes resolved, columns checked, stages fused into segments, every task given its address.
+
+Pure but for looking at file names, sizes and times, and at which manifests exist: it reads no data. An address is the
+hash of what makes a task's bytes (see docs/architecture.md), so "have" and "to do" are a matter of looking it up.
+
+    lane web:    read.warc  extract.html  filter.gopher | dedup.exact  filter.where
+                 └────────── web.0-2 ──────────────────┘└ web.3.sketch, .match, .cluster, then web.3-4
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dataengine import shards
+from dataengine.errors import InputError, Problem, RecipeError
+from dataengine.recipe import Block, Recipe
+from dataengine.stage import BASE_COLUMNS, LoadedFile, MadeBy, Piece, Stage, canonical
+
+PIECES_PER_SPLIT = 4096
+SHARDS_PER_RANGE = 8
+"""A match task sorts one range of the key space; there is one range for so many shards, which bounds its memory."""
+
+
+@dataclass(frozen=True)
+class TaskRef:
+    """Where a task's result will be, and the lane in which its rows were born."""
+
+    segment: str
+    address: str
+    source: str = ""
+
+    def folder(self, run: Path) -> Path:
+        """Its place in a run."""
+        return shards.task_folder(run, self.segment, self.address)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One segment over one input: the unit of work. `body` is what a worker needs, as JSON."""
+
+    ref: TaskRef
+    kind: str
+    inputs: tuple[TaskRef, ...]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A block, ready to run: its files found, its fingerprint taken."""
+
+    name: str
+    lane: str
+    stage: str
+    version: int
+    config: Mapping[str, Any]
+    """As the recipe has it, defaults filled in."""
+    loaded: Mapping[str, str] = field(default_factory=dict)
+    """Field -> absolute path of a file to load."""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """Field -> sha256 of that file."""
+    made: Mapping[str, TaskRef] = field(default_factory=dict)
+    """Field -> the task that makes the file."""
+
+    def fingerprint(self) -> list[Any]:
+        """What of this step decides its output."""
+        config = dict(self.config) | self.hashes | {name: ref.address for name, ref in self.made.items()}
+        return [self.name, self.stage, self.version, config]
+
+    def body(self) -> dict[str, Any]:
+        """For the worker: the config with real paths in it; made files are paths below the run's folder."""
+        made = {name: f"steps/{ref.segment}/{ref.address}/model.bin" for name, ref in self.made.items()}
+        return {"step": self.name, "lane": self.lane, "stage": self.stage, "config": dict(self.config) | self.loaded,
+                "made": made}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps that run in one pass, and their tasks in the order of their rows."""
+
+    name: str
+    kind: str
+    lane: str
+    steps: tuple[Step, ...]
+    tasks: tuple[Task, ...]
+    final: bool = False
+    """Its kept rows are the end of a lane."""
+
+    def record(self) -> dict[str, Any]:
+        """Its entry in run.json."""
+        steps = [{"step": step.name, "lane": step.lane, "stage": step.stage, "version": step.version,
+                  "config": dict(step.config)} for step in self.steps]
+        return {"name": self.name, "kind": self.kind, "lane": self.lane, "steps": steps,
+                "tasks": [task.ref.address for task in self.tasks], "final": self.final}
+
+
+@dataclass(frozen=True)
+class LaneEnd:
+    """What a finished lane offers: the tasks that hold its rows, and their columns."""
+
+    tasks: tuple[TaskRef, ...]
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All segments, each after what it needs."""
+
+    recipe: Recipe
+    out: Path
+    segments: tuple[Segment, ...]
+
+    @property
+    def tasks(self) -> Iterator[Task]:
+        """All tasks, in order."""
+        return (task for segment in self.segments for task in segment.tasks)
+
+    @cached_property
+    def committed(self) -> frozenset[TaskRef]:
+        """The tasks that are done already."""
+        return frozenset(task.ref for task in self.tasks if shards.is_committed(task.ref.folder(self.out)))
+
+    @property
+    def to_do(self) -> list[Task]:
+        """The tasks still to run."""
+        return [task for task in self.tasks if task.ref not in self.committed]
+
+    def record(self, state: str) -> dict[str, Any]:
+        """The content of run.json."""
+        recipe = self.recipe
+        return {"format": shards.FORMAT, "name": recipe.name, "recipe": str(recipe.file), "seed": recipe.seed,
+                "state": state, "segments": [segment.record() for segment in self.segments]}
+
+
+def digest(value: Any) -> str:
+    """32 hex digits of the JSON form of a value."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def make(recipe: Recipe, out: Path) -> Plan:
+    """The plan of a recipe for a run in `out`. Raises RecipeError with all that is wrong, InputError for missing files."""
+    return _Planner(recipe, out).plan()
+
+
+class _Planner:
+    """Walks the recipe once; holds what has been resolved so far."""
+
+    def __init__(self, recipe: Recipe, out: Path) -> None:
+        self.recipe, self.out = recipe, out
+        self.segments: list[Segment] = []
+        self.lanes: dict[str, LaneEnd] = {}
+        self.made: dict[tuple[str, str], TaskRef] = {}
+        self.tokens: dict[tuple[str, str, float], tuple[Task, ...]] = {}
+        self.problems: list[Problem] = []
+
+    def plan(self) -> Plan:
+        for lane in self.recipe.lanes:
+            self.lane(lane)
+        for name in self.recipe.classifiers:
+            self.classifier(name)
+        if self.recipe.tokenizer:
+            self.tokenizer()
+        for name in self.recipe.mixes:
+            self.mix(name)
+        for name in self.recipe.trains:
+            self.train(name)
+        if self.problems:
+            raise RecipeError(self.problems)
+        return Plan(self.recipe, self.out, tuple(self.segments))
+
+    def problem(self, path: str, found: str, expected: str = "", write: str = "") -> None:
+        self.problems.append(self.recipe.problem(path, found, expected, write))
+
+    def add(self, name: str, kind: str, lane: str, steps: tuple[Step, ...], bodies: Iterable[tuple[tuple[TaskRef, ...], Any, dict]],
+            final: bool = False, sources: Iterable[str] | None = None) -> tuple[TaskRef, ...]:
+        """Add a segment; each body is (inputs, what besides the steps and inputs decides the output, body)."""
+        chain = [shards.FORMAT, kind, lane, [step.fingerprint() for step in steps]]
+        births = iter(sources) if sources is not None else None
+        tasks = []
+        for inputs, identity, body in bodies:
+            address = digest([chain, [ref.address for ref in inputs], identity])
+            ref = TaskRef(name, address, next(births) if births else lane)
+            made = tuple(made for step in steps for made in step.made.values())
+            tasks.append(Task(ref, kind, (*inputs, *made), body))
+        self.segments.append(Segment(name, kind, lane, steps, tuple(tasks), final))
+        return tuple(task.ref for task in tasks)
+
+    # --- lanes ---
+
+    def lane(self, name: str) -> LaneEnd:
+        """Plan a lane, after the lanes it is from. The recipe has made sure that there are no cycles."""
+        if name in self.lanes:
+            return self.lanes[name]
+        blocks = self.recipe.lanes[name]
+        if blocks[0].stage.kind == "read":
+            end = LaneEnd((), {})
+        else:
+            end = self.joined(blocks[0], [self.lane(source) for source in blocks[0].sources])
+        fused: list[Block] = []
+        decided: TaskRef | None = None
+        for block in blocks:
+            if block.stage.kind == "gather":
+                if fused:
+                    end = self.rows(name, fused, end, decided, final=False)
+                decided = self.gather(block, end)
+                fused = [block]
+            else:
+                fused.append(block)
+        self.lanes[name] = self.rows(name, fused, end, decided, final=True)
+        return self.lanes[name]
+
+    def joined(self, block: Block, ends: list[LaneEnd]) -> LaneEnd:
+        """Several lanes as one: their tasks in the order of `from`, the union of their columns."""
+        columns: dict[str, str] = {}
+        for source, end in zip(block.sources, ends, strict=True):
+            for column, kind in end.columns.items():
+                if columns.setdefault(column, kind) != kind:
+                    self.problem(f"data.{block.lane}[0].from", f'column "{column}" is {columns[column]} in one lane and {kind} in "{source}"',
+                                 "one type for a column in all lanes that are joined")
+        return LaneEnd(tuple(ref for end in ends for ref in end.tasks), columns)
+
+    def rows(self, lane: str, blocks: list[Block], end: LaneEnd, decided: TaskRef | None, final: bool) -> LaneEnd:
+        """A segment of fused steps, over the splits of its reader or over the tasks of `end`."""
+        steps = tuple(self.step(block) for block in blocks)
+        columns = dict(end.columns)
+        stored = dict(columns)
+        for block in blocks:
+            columns = self.flow(block, columns)
+            stored |= columns | (dict(block.stage.adds(block.config)) if block.stage.kind == "gather" else {})
+        common = {"lane": lane, "steps": [step.body() for step in steps], "columns_in": dict(end.columns),
+                  "columns_out": columns, "columns_all": stored}
+        first, last = blocks[0].index, blocks[-1].index
+        name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
+        if blocks[0].stage.kind == "read":
+            bodies = [((), [_identity(piece) for piece in split], common | {"split": [asdict(piece) for piece in split]})
+                      for split in self.splits(blocks[0])]
+            sources = [lane] * len(bodies)
+        else:
+            sources = [ref.source for ref in end.tasks]
+            cluster = (decided,) if decided and blocks[0].stage.kind == "gather" else ()
+            bodies = [((ref, *cluster), index if cluster else None, common | {"parent": [ref.segment, ref.address], "shard": index,
+                       "cluster": [cluster[0].segment, cluster[0].address] if cluster else None})
+                      for index, ref in enumerate(end.tasks)]
+        refs = self.add(name, "rows", lane, steps, bodies, final, sources)
+        return LaneEnd(refs, columns)
+
+    def gather(self, block: Block, end: LaneEnd) -> TaskRef:
+        """The three phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
+        self.flow(block, dict(end.columns))
+        step = self.step(block)
+        ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
+        name = f"{block.lane}.{block.index}"
+        sketches = self.add(f"{name}.sketch", "sketch", block.lane, (step,), [
+            ((ref,), ranges, {"step": step.body(), "parent": [ref.segment, ref.address], "ranges": ranges,
+                              "reads": list(block.stage.reads(block.config))}) for ref in end.tasks])
+        matches = self.add(f"{name}.match", "match", block.lane, (step,), [
+            (sketches, number, {"range": number, "sketches": [[ref.segment, ref.address] for ref in sketches]})
+            for number in range(ranges)])
+        cluster = self.add(f"{name}.cluster", "cluster", block.lane, (step,), [
+            ((*matches, *end.tasks), None, {"matches": [[ref.segment, ref.address] for ref in matches],
+                                            "parents": [[ref.segment, ref.address] for ref in end.tasks]})])
+        return cluster[0]
+
+    def splits(self, block: Block) -> list[list[Piece]]:
+        """The reader's pieces, small ones grouped until a split is worth a task."""
+        if block.stage.pieces is None:
+            return []
+        splits: list[list[Piece]] = []
+        weight, limit, config = 0, self.recipe.run.split_bytes, block.config
+        if "split_bytes" in type(config).model_fields and "split_bytes" not in config.model_fields_set:
+            config = config.model_copy(update={"split_bytes": limit})
+        for piece in block.stage.pieces(config, self.recipe.base):
+            if not splits or weight + piece.weight > limit or len(splits[-1]) >= PIECES_PER_SPLIT:
+                splits.append([])
+                weight = 0
+            splits[-1].append(piece)
+            weight += piece.weight
+        return splits
+
+    # --- steps and columns ---
+
+    def step(self, block: Block) -> Step:
+        """The block with its files found: what it loads is hashed, what another table makes is linked."""
+        loaded, hashes, made = {}, {}, {}
+        for name, mark in _marks(block.stage):
+            value = getattr(block.config, name)
+            if value is None:
+                continue
+            if isinstance(mark, MadeBy):
+                made[name] = self.made_by(mark.table, value)
+                continue
+            path = (self.recipe.base / value).expanduser()
+            try:
+                hashes[name] = shards.sha256_of(path)
+            except OSError as error:
+                self.problem(f"data.{block.lane}[{block.index}].{name}", f"{path} cannot be read: {error.strerror}",
+                             "a file; relative paths start at the recipe's folder")
+            loaded[name] = str(path)
+        return Step(block.step, block.lane, block.stage.name, block.stage.version, json.loads(canonical(block.config)),
+                    loaded, hashes, made)
+
+    def flow(self, block: Block, columns: dict[str, str]) -> dict[str, str]:
+        """The columns after this block; problems for columns that are missing or change their type."""
+        stage, path = block.stage, f"data.{block.lane}[{block.index}]"
+        if stage.kind == "read":
+            return BASE_COLUMNS | dict(stage.adds(block.config))
+        missing = [column for column in stage.reads(block.config) if column not in columns]
+        for column in missing:
+            self.problem(f"{path}.stage", f'{stage.name} reads column "{column}", but the lane has only {", ".join(sorted(columns))}',
+                         write=_cure(column, columns))
+        if not missing and stage.check and (wrong := stage.check(block.config, columns)):
+            self.problem(path, wrong)
+        if stage.kind == "gather":
+            return columns
+        after = dict(columns)
+        for column, kind in stage.adds(block.config).items():
+            if column in BASE_COLUMNS:
+                self.problem(path, f'{stage.name} would replace column "{column}", which the engine keeps')
+            if after.get(column, kind) != kind:
+                self.problem(path, f'{stage.name} makes column "{column}" {kind}, but an earlier step made it {after[column]}')
+            after[column] = kind
+        return after | ({"parent": "string"} if stage.kind == "expand" else {})
+
+    # --- what is made from lanes ---
+
+    def made_by(self, table: str, name: str) -> TaskRef:
+        """The task that makes what ``[table.name]`` describes."""
+        return {"classifier": self.classifier, "train": self.train}[table](name)
+
+    def ends(self, lanes: Iterable[str], path: str, column: str = "text") -> list[TaskRef]:
+        """The tasks of these lanes, whose rows must have `column`."""
+        refs: list[TaskRef] = []
+        for lane in lanes:
+            end = self.lane(lane)
+            if column not in end.columns:
+                self.problem(path, f'lane "{lane}" has no column "{column}", only {", ".join(sorted(end.columns))}',
+                             write=_cure(column, end.columns))
+            refs += end.tasks
+        return refs
+
+    def product(self, name: str, kind: str, config: Mapping[str, Any], inputs: Iterable[TaskRef], body: dict[str, Any],
+                identity: Any = None) -> TaskRef:
+        """A segment of one task that makes one thing of many inputs."""
+        if (kind, name) not in self.made:
+            step = Step(name, "", kind, 1, config)
+            self.made[kind, name] = self.add(name, kind, "", (step,), [(tuple(inputs), identity, body)])[0]
+        return self.made[kind, name]
+
+    def classifier(self, name: str) -> TaskRef:
+        config = self.recipe.classifiers[name]
+        path = f"classifier.{name}"
+        positive = self.ends(config.positive, f"{path}.positive")
+        negative = self.ends(config.negative, f"{path}.negative")
+        body = {"name": path, "config": config.model_dump(mode="json"), "positive": _places(positive), "negative": _places(negative)}
+        return self.product(path, "classifier", body["config"], (*positive, *negative), body, len(positive))
+
+    def tokenizer(self) -> TaskRef:
+        config = self.recipe.tokenizer
+        assert config is not None, "the recipe has checked that there is a [tokenizer]"
+        inputs = self.ends(config.learn_from, "tokenizer.learn_from")
+        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": _places(inputs)}
+        return self.product("tokenizer", "tokenizer", body["config"], inputs, body)
+
+    def tokenized(self, lane: str, form: str, heldout: float) -> tuple[TaskRef, ...]:
+        """The token shards of a lane: one task a shard, shared by all mixes that want them in the same form."""
+        key = (lane, form, heldout)
+        if key not in self.tokens:
+            tokenizer = self.tokenizer()
+            inputs = self.ends([lane], f"data.{lane}", "text" if form == "text" else "messages")
+            config = {"format": form, "heldout": heldout}
+            name = f"tokens.{lane}.{form}.{heldout:g}"
+            refs = self.add(name, "tokens", lane, (Step(f"tokens.{lane}", lane, "tokens", 1, config),), [
+                ((ref, tokenizer), None, config | {"parent": [ref.segment, ref.address], "tokenizer": [tokenizer.segment, tokenizer.address]})
+                for ref in inputs], sources=[ref.source for ref in inputs])
+            self.tokens[key] = refs
+        return self.tokens[key]
+
+    def mix(self, name: str) -> TaskRef:
+        config, path = self.recipe.mixes[name], f"mix.{name}"
+        tokenizer = self.tokenizer()
+        inputs = [ref for lane in config.sources for ref in self.tokenized(lane, config.format, config.heldout)]
+        body = {"name": path, "config": config.model_dump(mode="json"), "seed": self.recipe.seed,
+                "tokenizer": [tokenizer.segment, tokenizer.address],
+                "shards": [[ref.segment, ref.address, ref.source] for ref in inputs]}
+        return self.product(path, "mix", body["config"] | {"seed": self.recipe.seed}, (tokenizer, *inputs), body)
+
+    def train(self, name: str) -> TaskRef:
+        config, path = self.recipe.trains[name], f"train.{name}"
+        mix = self.mix(config.mix)
+        init = self.train(config.init) if config.init else None
+        body = {"name": path, "config": config.model_dump(mode="json"), "seed": self.recipe.seed, "mix": [mix.segment, mix.address],
+                "init": [init.segment, init.address] if init else None}
+        fingerprint = body["config"] | {"seed": self.recipe.seed}
+        return self.product(path, "train", fingerprint, (mix, *([init] if init else [])), body)
+
+
+def _places(refs: Iterable[TaskRef]) -> list[list[str]]:
+    return [[ref.segment, ref.address] for ref in refs]
+
+
+def _identity(piece: Piece) -> list[Any]:
+    """What of a piece decides its rows; not where on this machine it lies."""
+    return [piece.origin, piece.start, piece.end, piece.stamp]
+
+
+def _marks(stage: Stage) -> Iterator[tuple[str, LoadedFile | MadeBy]]:
+    """The config fields that name files to load or things that other tables make."""
+    for name, info in stage.config.model_fields.items():
+        for mark in info.metadata:
+            if isinstance(mark, LoadedFile | MadeBy):
+                yield name, mark
+
+
+def _cure(column: str, columns: Mapping[str, str]) -> str:
+    """What to write when a column is missing."""
+    if column == "text" and "html" in columns:
+        return "an extract.* stage before it"
+    if column == "html":
+        return 'a stage that reads pages, such as read.warc or read.html, at the head of the lane'
+    return f'a stage that adds "{column}" before it; `dataengine stages list` shows what each adds'
+
+
+def missing_inputs(plan: Plan) -> None:
+    """Raise InputError where the run's folder cannot be written."""
+    folder = plan.out
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError("is a file, not a folder", where=str(folder), write="--out with another place")

@@ -1,0 +1,193 @@
+"""How a run goes, told while it runs: a live table on a terminal, plain lines elsewhere, JSON lines if asked for.
+
+All of it goes to standard error. Rates come from a monotonic clock and from what was committed in this run; totals
+always come from the ledger, never from here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal
+
+from dataengine.terminal import duration, is_terminal, number, safe_text, to_json
+
+QUIET_SECONDS = 10.0
+"""Off a terminal, a line at most this often, and one at the end of every segment."""
+SHOWN_REASONS = 3
+
+Format = Literal["auto", "plain", "json"]
+
+
+@dataclass
+class Pace:
+    """One segment as far as this run has come."""
+
+    total: int
+    done: int
+    """Tasks committed, those of earlier runs too."""
+    fresh: int = 0
+    """Tasks committed in this run."""
+    rows: int = 0
+    bytes: int = 0
+    kept: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    began: float | None = None
+    latest: float = 0.0
+
+    def add(self, manifest: Mapping[str, Any], now: float, since: float) -> None:
+        """Count a committed task."""
+        self.began = since if self.began is None else self.began
+        self.latest = now
+        self.done += 1
+        self.fresh += 1
+        accounts = manifest.get("accounts") or []
+        if accounts:
+            self.rows += accounts[0]["rows_in"] + accounts[0]["rows_created"]
+            self.bytes += max(accounts[0]["bytes_in"], accounts[0]["bytes_out"])
+            self.kept += accounts[-1]["rows_kept"]
+        for account in accounts:
+            self.lost.update(account["dropped"])
+            self.lost.update(account["quarantined"])
+
+    def seconds(self, now: float) -> float:
+        """Since the segment's first work."""
+        return max((self.latest if self.done == self.total else now) - (self.began if self.began is not None else now), 1e-9)
+
+    def left(self, now: float) -> float | None:
+        """Seconds still to go, if it goes on like this; None while nothing is known."""
+        if not self.fresh or self.done == self.total:
+            return None
+        return self.seconds(now) / self.fresh * (self.total - self.done)
+
+
+class Progress:
+    """A `run.Watcher`: is told of every committed task and shows it. Use as a context manager, or call `close`."""
+
+    def __init__(self, style: Format = "auto", *, quiet: bool = False, stream: IO[str] | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream = stream or sys.stderr
+        self.clock = clock
+        self.quiet = quiet
+        self.style = ("live" if is_terminal(self.stream) else "plain") if style == "auto" else style
+        self.paces: dict[str, Pace] = {}
+        self.begin = self.last_line = clock()
+        self._live: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def started(self, totals: Mapping[str, tuple[int, int]]) -> None:
+        """Segment -> (tasks done in earlier runs, tasks in all), in the plan's order."""
+        self.paces = {name: Pace(total, done) for name, (done, total) in totals.items()}
+        self.begin = self.last_line = self.clock()
+        to_do = sum(pace.total - pace.done for pace in self.paces.values())
+        all_tasks = sum(pace.total for pace in self.paces.values())
+        if self.style == "json":
+            self._json("started", tasks=all_tasks, to_do=to_do)
+        elif self.style == "plain" or not to_do:
+            self._line(f"{number(to_do)} of {number(all_tasks)} tasks to run")
+        elif not self.quiet:
+            self._go_live()
+
+    def task_done(self, segment: str, manifest: Mapping[str, Any]) -> None:
+        """A task of this segment was committed."""
+        now = self.clock()
+        pace = self.paces[segment]
+        pace.add(manifest, now, min(now, max(self.begin, now - float(manifest.get("seconds") or 0.0))))
+        ended = pace.done == pace.total
+        if self.style == "json":
+            self._json("task", segment=segment, **self._numbers(pace, now))
+        elif self.style == "plain" and (ended or now - self.last_line >= QUIET_SECONDS):
+            self.last_line = now
+            self._line(self._words(segment, pace, now))
+
+    def finished(self) -> None:
+        """All tasks are committed."""
+        self.close()
+        fresh = sum(pace.fresh for pace in self.paces.values())
+        seconds = self.clock() - self.begin
+        if self.style == "json":
+            self._json("finished", tasks_run=fresh, seconds=round(seconds, 3))
+        else:
+            self._line(f"{number(fresh)} tasks run in {duration(seconds)}")
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.stop()
+
+    # --- one segment in words ---
+
+    def _words(self, segment: str, pace: Pace, now: float) -> str:
+        parts = [f"{safe_text(segment)} {pace.done}/{pace.total}"]
+        if pace.rows:
+            seconds = pace.seconds(now)
+            parts.append(f"{number(round(pace.rows / seconds))} docs/s, {pace.bytes / seconds / 1e6:.1f} MB/s")
+            parts.append(f"{number(pace.kept)} kept of {number(pace.rows)}")
+        if pace.lost:
+            parts.append(_reasons(pace.lost))
+        left = pace.left(now)
+        if left is not None:
+            parts.append(f"{duration(left)} left")
+        return " | ".join(parts)
+
+    def _numbers(self, pace: Pace, now: float) -> dict[str, Any]:
+        seconds = pace.seconds(now)
+        left = pace.left(now)
+        return {"done": pace.done, "total": pace.total, "rows": pace.rows, "kept": pace.kept, "lost": dict(pace.lost),
+                "rows_per_second": round(pace.rows / seconds, 1), "bytes_per_second": round(pace.bytes / seconds, 1),
+                "seconds_left": None if left is None else round(left, 1)}
+
+    # --- where it goes ---
+
+    def _line(self, text: str) -> None:
+        if not self.quiet:
+            self.stream.write(safe_text(text) + "\n")
+            self.stream.flush()
+
+    def _json(self, event: str, **values: Any) -> None:
+        if not self.quiet:
+            self.stream.write(to_json({"event": event, "elapsed": round(self.clock() - self.begin, 3), **values}) + "\n")
+            self.stream.flush()
+
+    def _go_live(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(file=self.stream, markup=False, highlight=False, emoji=False)
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=False)
+        self._live.start()
+
+    def _view(self) -> Any:
+        """The live table: one line per segment that has begun, and the one sum of all."""
+        from rich.table import Table
+        from rich.text import Text
+
+        now = self.clock()
+        view = Table(box=None, pad_edge=False)
+        for name in ("segment", "done", "docs/s", "MB/s", "kept", "dropped", "left"):
+            view.add_column(name, justify="left" if name in {"segment", "dropped"} else "right")
+        begun = [(name, pace) for name, pace in self.paces.items() if pace.done or pace.began is not None]
+        for name, pace in begun[-20:]:
+            seconds, left = pace.seconds(now), pace.left(now)
+            rates = [number(round(pace.rows / seconds)), f"{pace.bytes / seconds / 1e6:.1f}"] if pace.rows else ["", ""]
+            cells = [safe_text(name, 40), f"{pace.done}/{pace.total}", *rates, number(pace.kept) if pace.rows else "",
+                     _reasons(pace.lost), duration(left) if left is not None else ""]
+            view.add_row(*map(Text, cells))
+        done, total = (sum(getattr(pace, name) for pace in self.paces.values()) for name in ("done", "total"))
+        view.add_row(Text("all"), Text(f"{done}/{total}"), *[Text("")] * 4, Text(duration(now - self.begin)))
+        return view
+
+
+def _reasons(lost: Counter[str]) -> str:
+    """The most frequent reasons with their counts."""
+    shown = ", ".join(f"{safe_text(reason, 40)} {number(rows)}" for reason, rows in lost.most_common(SHOWN_REASONS))
+    return shown + (f" and {len(lost) - SHOWN_REASONS} more" if len(lost) > SHOWN_REASONS else "")

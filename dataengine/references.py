@@ -1,0 +1,209 @@
+"""What one part of a recipe says of another: every name leads somewhere, nothing goes in a circle, weights can be met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from dataengine import words
+from dataengine.document import Document, Place
+from dataengine.locate import render
+from dataengine.stage import MadeBy, Stage, StageConfig
+from dataengine.tables import ClassifierConfig, MixConfig, TokenizerConfig, TrainConfig
+
+Node = tuple[str, ...]
+"""A part of a recipe: ``("data", "web")``, ``("mix", "broad")``, ``("tokenizer",)``."""
+
+NOUNS = {"data": "lane", "classifier": "classifier", "mix": "mix", "train": "train"}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A block as far as it could be read; what is wrong with the rest has been reported."""
+
+    stage: Stage | None
+    config: StageConfig | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A recipe's parts, each as far as it could be read."""
+
+    lanes: Mapping[str, Sequence[Draft]]
+    classifiers: Mapping[str, ClassifierConfig]
+    tokenizer: TokenizerConfig | None
+    mixes: Mapping[str, MixConfig]
+    trains: Mapping[str, TrainConfig]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`user` waits for `used`, because the text at `place` says so."""
+
+    user: Node
+    used: Node
+    place: Place
+
+
+def made_by(model: type[BaseModel]) -> dict[str, str]:
+    """Config field -> the table whose product it names, for the fields marked `MadeBy`."""
+    marks = {name: list(_marks(field.annotation, field.metadata)) for name, field in model.model_fields.items()}
+    return {name: found[0].table for name, found in marks.items() if found}
+
+
+def _marks(annotation: Any, metadata: Sequence[Any]) -> Iterator[MadeBy]:
+    """The mark stands beside the field's type, or inside it: ``Annotated[str, MadeBy("classifier")] | None``."""
+    yield from (mark for mark in metadata if isinstance(mark, MadeBy))
+    for inner in get_args(annotation):
+        yield from _marks(inner, getattr(inner, "__metadata__", ()))
+
+
+def check(document: Document, parts: Parts) -> None:
+    """Report every name that leads nowhere, every circle and every mixture that cannot be made."""
+    declared = {table: _names(document, table) for table in NOUNS}
+    edges = []
+    for edge in _edges(document, parts):
+        table, name = edge.used
+        if name in declared[table]:
+            edges.append(edge)
+        else:
+            others = [other for other in declared[table] if (table, other) != edge.user]
+            near = words.nearest(name, others)
+            document.report(edge.place, f"there is no {NOUNS[table]} {words.clipped(words.toml(name))}",
+                            words.one_of(others) or f"the name of a table [{table}.NAME]", words.toml(near) if near else "")
+    _check_circles(document, [*edges, *_through_tokenizer(document, parts)])
+    _check_twice(document, parts)
+    for name, mix in parts.mixes.items():
+        _check_weights(document, parts, name, mix)
+    if parts.mixes and "tokenizer" not in document.tree:
+        document.report(("mix", next(iter(parts.mixes))), "a mix is counted in tokens, but there is no [tokenizer]",
+                        "a tokenizer learnt from a lane", f"[tokenizer]\nlearn_from = {words.toml(next(iter(parts.mixes.values())).sources[0])}")
+    for name, train in parts.trains.items():
+        mix = parts.mixes.get(train.mix)
+        if mix and train.objective == "sft" and mix.format == "text":
+            document.report(("train", name, "objective"), f'"sft" learns from conversations, but [mix.{train.mix}] is made of text',
+                            f'[mix.{train.mix}] with format = "messages"', 'objective = "next_token"')
+
+
+def _names(document: Document, table: str) -> list[str]:
+    """The names in the text: a table with a fault of its own still exists for those who name it."""
+    inner = document.tree.get(table)
+    return list(inner) if isinstance(inner, dict) else []
+
+
+def _edges(document: Document, parts: Parts) -> Iterator[Edge]:
+    for lane, drafts in parts.lanes.items():
+        for index, draft in enumerate(drafts):
+            place: Place = ("data", lane, index)
+            if index == 0:
+                yield from _lane_edges(document, ("data", lane), draft.sources, (*place, "from"))
+            if draft.config is not None:
+                for field, table in made_by(type(draft.config)).items():
+                    name = getattr(draft.config, field)
+                    if name is not None and table in NOUNS:
+                        yield Edge(("data", lane), (table, name), (*place, field))
+    for name, classifier in parts.classifiers.items():
+        for side in ("positive", "negative"):
+            yield from _lane_edges(document, ("classifier", name), getattr(classifier, side), ("classifier", name, side))
+    if parts.tokenizer:
+        yield from _lane_edges(document, ("tokenizer",), parts.tokenizer.learn_from, ("tokenizer", "learn_from"))
+    for name, mix in parts.mixes.items():
+        yield from _lane_edges(document, ("mix", name), mix.sources, ("mix", name, "from"))
+    for name, train in parts.trains.items():
+        yield Edge(("train", name), ("mix", train.mix), ("train", name, "mix"))
+        if train.init is not None:
+            yield Edge(("train", name), ("train", train.init), ("train", name, "init"))
+
+
+def _lane_edges(document: Document, user: Node, lanes: Sequence[str], place: Place) -> Iterator[Edge]:
+    for index, lane in enumerate(lanes):
+        yield Edge(user, ("data", lane), _item(document, place, index))
+
+
+def _item(document: Document, place: Place, index: int) -> Place:
+    """Where the text has the `index`-th lane: a single one may stand without a list."""
+    value: Any = document.tree
+    for part in place:
+        value = value[part]
+    return (*place, index) if isinstance(value, list) else place
+
+
+def _through_tokenizer(document: Document, parts: Parts) -> Iterator[Edge]:
+    if parts.tokenizer:
+        for name in parts.mixes:
+            yield Edge(("mix", name), ("tokenizer",), ("mix", name))
+
+
+def _check_circles(document: Document, edges: Sequence[Edge]) -> None:
+    """Report each circle once, at the line that closes it."""
+    waiting = {}
+    for edge in edges:
+        waiting.setdefault(edge.user, {}).setdefault(edge.used, edge)
+    while True:
+        try:
+            TopologicalSorter({user: list(used) for user, used in waiting.items()}).prepare()
+            return
+        except CycleError as error:
+            circle: list[Node] = error.args[1][::-1]  # now each waits for the next; the first stands at the end again
+        start = circle.index(min(circle))
+        circle = [*circle[start:-1], *circle[:start], circle[start]]
+        closing = waiting[circle[-2]].pop(circle[-1])
+        path = ", which needs ".join(render(node) for node in circle[1:])
+        document.report(closing.place, f"a circle: {render(circle[0])} needs {path}", "parts that do not wait for themselves")
+
+
+def _check_twice(document: Document, parts: Parts) -> None:
+    lists: list[tuple[Sequence[str], Place]] = [(mix.sources, ("mix", name, "from")) for name, mix in parts.mixes.items()]
+    lists += [(drafts[0].sources, ("data", lane, 0, "from")) for lane, drafts in parts.lanes.items() if drafts]
+    if parts.tokenizer:
+        lists.append((parts.tokenizer.learn_from, ("tokenizer", "learn_from")))
+    for name, classifier in parts.classifiers.items():
+        lists += [(getattr(classifier, side), ("classifier", name, side)) for side in ("positive", "negative")]
+        for index, lane in enumerate(classifier.negative):
+            if lane in classifier.positive:
+                document.report(_item(document, ("classifier", name, "negative"), index),
+                                f"lane {words.toml(lane)} is on both sides, so there is nothing to tell apart",
+                                "lanes that are not among `positive`")
+    for lanes, place in lists:
+        for index, lane in enumerate(lanes):
+            if lane in lanes[:index]:
+                document.report(_item(document, place, index), f"lane {words.toml(lane)} stands here twice",
+                                "each lane once", f"{place[-1]} = {words.toml(list(dict.fromkeys(lanes)))}")
+
+
+def _check_weights(document: Document, parts: Parts, name: str, mix: MixConfig) -> None:
+    """Weights go by the lane a document was born in; one that cannot reach the mix would be a hole in it."""
+    born = births(parts, mix.sources)
+    if born is None:
+        return
+    for field in ("weights", "max_epochs"):
+        for source in getattr(mix, field):
+            if source not in born:
+                why = "is a lane that takes its documents from others" if source in parts.lanes and any(
+                    draft.sources for draft in parts.lanes[source][:1]) else "is no lane whose documents reach this mix"
+                document.report(("mix", name, field, source), f"{words.toml(source)} {why}",
+                                f"lanes that read: {words.one_of(born)}", words.did_you_mean(source, born), at_key=True)
+    if mix.weights and not any(mix.weights.get(source) for source in born):
+        document.report(("mix", name, "weights"), "no source of this mix has a weight above zero", words.one_of(born))
+
+
+def births(parts: Parts, lanes: Sequence[str]) -> list[str] | None:
+    """The lanes that read among `lanes` and all they take from, in order; None when some could not be read."""
+    found, to_visit, seen = [], list(lanes), set()
+    while to_visit:
+        lane = to_visit.pop(0)
+        if lane in seen:
+            continue
+        seen.add(lane)
+        drafts = parts.lanes.get(lane)
+        if not drafts or drafts[0].stage is None:
+            return None
+        if drafts[0].stage.kind == "read":
+            found.append(lane)
+        to_visit += drafts[0].sources
+    return found

@@ -1,0 +1,64 @@
+"""Keep what Python source says in words: the documentation strings of its module, classes and functions.
+
+The source is parsed, never run. Documentation is put together in the order of the file, each under the name of what it
+documents. A module without documentation gives empty text, which the filters drop; source that this Python cannot parse is
+refused as `not_python`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from dataengine.stage import StageConfig, at_row, map
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LONGEST = 4 << 20
+"""Bytes. The parser takes about 100 times the memory of its source."""
+
+
+class Config(StageConfig):
+    min_length: int = Field(40, ge=0)
+    """Fewest characters of a documentation string worth keeping."""
+
+
+@map(reads=["text"], adds={"text": "string"}, refuses=("not_python",), version=1)
+def docstrings(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
+    found, refused = [], []
+    for row, source in enumerate(batch["text"].to_pylist()):
+        at_row(row)
+        text = documentation(source or "", config.min_length)
+        found.append(text or "")
+        refused.append("not_python" if text is None else None)
+    return {"text": found, "refused": refused}
+
+
+def documentation(source: str, min_length: int) -> str | None:
+    """The documentation strings of Python source as one text, or None if it cannot be parsed."""
+    if len(source) > LONGEST:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old escapes in other people's strings are not ours to report
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return "\n\n".join(f"{name}\n\n{text}" if name else text for name, text in strings(tree) if len(text) >= min_length)
+
+
+def strings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(dotted name, documentation) of the module and everything in it, in the order of the file."""
+    waiting: list[tuple[str, ast.AST]] = [("", tree)]
+    while waiting:
+        name, node = waiting.pop()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node, clean=False)):
+            yield name, inspect.cleandoc(text)
+        inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+        waiting += [(f"{name}.{child.name}".lstrip("."), child) for child in reversed(inner)]

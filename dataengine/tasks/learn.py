@@ -1,0 +1,43 @@
+"""Tasks that learn something small from whole lanes: a quality classifier, a tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dataengine import shards
+from dataengine.tasks import Job, blank
+from dataengine.tasks.tokens import share_of
+
+
+def classifier(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
+    """Train ``model.bin`` on documents of two sets of lanes; precision and recall on held-out ones are its figures."""
+    from dataengine.classifier import train
+    from dataengine.tables import ClassifierConfig
+
+    config = ClassifierConfig.model_validate(job.body["config"])
+    manifest = blank(job)
+    manifest.figures = train(documents(job, job.body["positive"]), documents(job, job.body["negative"]), config, staging)
+    return manifest
+
+
+def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
+    """Learn ``tokenizer.model`` from documents of the lanes, chosen by the hash of their ids so that all lanes have a say."""
+    from dataengine import tokens
+    from dataengine.tables import TokenizerConfig
+
+    config = TokenizerConfig.model_validate(job.body["config"])
+    places = job.body["parents"]
+    total = sum(account.bytes_out for place in places for account in shards.read_manifest(job.folder(place)).accounts[-1:])
+    share = 1.1 * config.sample_bytes / max(total, 1)
+    texts = (text for identity, text in documents(job, places) if share_of(identity) < share)
+    manifest = blank(job)
+    manifest.figures = tokens.learn(texts, staging, vocabulary=config.vocabulary, kind=config.kind, sample_bytes=config.sample_bytes)
+    return manifest
+
+
+def documents(job: Job, places: list[list[str]]) -> Iterator[tuple[str, str]]:
+    """(id, text) of all rows of these tasks, in order."""
+    for place in places:
+        for batch in shards.read_batches(job.folder(place) / shards.KEPT, columns=["id", "text"]):
+            yield from zip(batch["id"].to_pylist(), (text or "" for text in batch["text"].to_pylist()), strict=True)

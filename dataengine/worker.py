@@ -1,0 +1,94 @@
+"""A worker process: takes tasks as JSON lines on standard input, does them one by one, answers on a pipe of its own.
+
+    python -m dataengine.worker RUN ANSWERS_FD CURSOR_FILE MEMORY_BYTES
+
+It dies with the driver (end of input, and on Linux a death signal), has a cap on its memory, uses one thread, and
+writes to the cursor file where it is, so that the driver can tell a stalled record from a slow task. What a stage
+prints goes to the worker's log, never into the answers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import queue
+import resource
+import signal
+import struct
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+CURSOR = struct.Struct("<qqq")
+"""task number, batch, row: what the worker is on. Written whole; a torn read is one missed beat, nothing more."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS",
+                    "RAYON_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def main(run: str, answers: str, cursor: str, memory: str) -> None:
+    """Serve until the input ends."""
+    die_with_parent()
+    cap_memory(int(memory))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(tasks,), daemon=True).start()
+    with open(cursor, "r+b") as file, mmap.mmap(file.fileno(), CURSOR.size) as place, os.fdopen(int(answers), "w") as reply:
+        while True:
+            task = tasks.get()
+            number = task.pop("number")
+            answer = {"number": number} | do(Path(run), task, lambda batch, row, n=number: CURSOR.pack_into(place, 0, n, batch, row))
+            reply.write(json.dumps(answer) + "\n")
+            reply.flush()
+
+
+def listen(tasks: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Pass on tasks; leave at once when the driver is gone."""
+    for line in sys.stdin:
+        tasks.put(json.loads(line))
+    os._exit(0)
+
+
+def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
+    """Do one task; the answer says what came of it, in words for the driver."""
+    from dataclasses import asdict
+
+    from dataengine.errors import DataEngineError
+    from dataengine.tasks import Job, execute
+
+    try:
+        manifest = execute(Job(run=run, **task), at)
+        return {"done": asdict(manifest) if manifest else None}
+    except DataEngineError as error:
+        return {"failed": type(error).__name__, "found": error.found, "where": error.where, "expected": error.expected, "write": error.write}
+    except MemoryError:
+        return {"failed": "MemoryError"}
+    except OSError as error:
+        return {"failed": "OSError", "found": f"{error.strerror or error}", "where": str(error.filename or task["segment"]), "errno": error.errno}
+    except Exception as error:
+        traceback.print_exc()
+        return {"failed": "Fault", "found": f"{type(error).__name__}: {error}", "where": task["segment"], "trace": traceback.format_exc()}
+
+
+def die_with_parent() -> None:
+    """On Linux ask for SIGKILL when the driver dies; elsewhere the end of input must do."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def cap_memory(limit: int) -> None:
+    """Cap the heap, where the system can: an allocation beyond it fails as MemoryError. No core files: they hold data."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limit and sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
