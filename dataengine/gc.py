@@ -1,4 +1,6 @@
-"""Remove what a run no longer needs: tasks that run.json does not name, and what killed tasks left in ``tmp/``."""
+"""Remove what a run no longer needs: tasks that run.json does not name, what killed tasks left in ``tmp/``, and the
+resumable state in ``work/`` of tasks that are done or no longer planned.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,13 @@ class Rubbish:
 def collect(name: str | Path, *, dry_run: bool = False) -> list[Rubbish]:
     """Remove rubbish and say what it was; `dry_run` only says. Raises RunLocked while the run is being written.
 
-    Only names found in this run's ``steps`` and ``tmp`` are touched. A symbolic link is removed itself, never what it
-    points to; where ``steps`` or ``tmp`` is one, nothing is done.
+    Only names found in this run's ``steps``, ``work`` and ``tmp`` are touched. A symbolic link is removed itself, never
+    what it points to; where one of the three is a link, nothing is done.
     """
     run = find_run(name)
     with _locked(run):
         ledger = Ledger.open(run)
-        for place in (run / "steps", run / "tmp"):
+        for place in (run / "steps", run / "work", run / "tmp"):
             if place.is_symlink():
                 raise CorruptShard("a symbolic link, which would lead out of the run", where=str(place))
         doomed = list(_rubbish(run, ledger))
@@ -45,13 +47,16 @@ def collect(name: str | Path, *, dry_run: bool = False) -> list[Rubbish]:
 
 
 def _rubbish(run: Path, ledger: Ledger) -> Iterator[Path]:
-    """What is neither a current task nor a segment's folder with one in it."""
+    """What is neither a current task, nor a segment's folder, nor the state of a current task that is not done."""
     current = {segment.name: set(segment.tasks) for segment in ledger.segments}
     for segment in _entries(run / "steps"):
         if segment.name not in current or not _is_folder(segment):
             yield segment
         else:
             yield from (task for task in _entries(segment) if task.name not in current[segment.name])
+    planned = ((segment, task) for segment in ledger.segments for task in segment.tasks)
+    unfinished = {task for segment, task in planned if ledger.manifest(segment, task) is None}
+    yield from (state for state in _entries(run / "work") if state.name not in unfinished)
     yield from _entries(run / "tmp")
 
 

@@ -10,6 +10,9 @@ from typing import Any
 from dataengine import stage as stages
 from dataengine.ledger import Step
 
+CONTENT = frozenset({*stages.BASE_COLUMNS, "text", "html", "messages"})
+"""Columns that are the document, not something measured."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -26,7 +29,7 @@ class Judged:
 
     def __str__(self) -> str:
         sign = "drops" if self.broken else "passes"
-        rule = f"dropped if {self.op} {self.field} = {_short(self.threshold)}"
+        rule = f"dropped if {self.op} {self.field} ({_short(self.threshold)})"
         return f"{self.measure} = {_short(self.value)}, {rule}: {sign}"
 
 
@@ -52,7 +55,7 @@ def measures(step: Step, row: Mapping[str, Any]) -> dict[str, Any]:
         added = stage.adds(stage.config.model_validate(dict(step.config)))
     except ValueError:  # a config of another version of the stage
         return {}
-    return {name: row[name] for name in added if name in row and name not in {"text", "html", "messages"}}
+    return {name: row[name] for name in added if name in row and name not in CONTENT}
 
 
 def load(name: str) -> stages.Stage | None:

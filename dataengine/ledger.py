@@ -38,6 +38,10 @@ GATHER_PHASES = frozenset({"sketch", "match", "cluster"})
 """Kinds whose rows are counted where the decisions are applied: of their accounts only the seconds are added."""
 
 
+PRODUCTS = frozenset({"classifier", "tokenizer", "mix", "train"})
+"""Kinds that make one thing of many inputs, and give no account of rows."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One block as it was run."""
@@ -87,9 +91,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number (or, for samples, a text) that a task measured beside rows. Nested names are joined by dots."""
+    """A number, or a text such as a sample, that a task measured beside rows. Nested names are joined by dots."""
 
     step: str
+    kind: str
+    """Of the segment."""
+    task: str
     name: str
     value: float | None
     text: str | None = None
@@ -170,7 +177,7 @@ class Ledger:
     @cached_property
     def steps(self) -> list[Account]:
         """One account per step, summed over its tasks, in the plan's order; steps that did nothing yet are all zero."""
-        planned = (step for segment in self.segments for step in segment.steps)
+        planned = (step for segment in self.segments if segment.kind not in PRODUCTS for step in segment.steps)
         sums = {step.step: Account(step.step, step.lane, step.stage) for step in planned}
         for manifest in self.manifests.values():
             for account in manifest.accounts:
@@ -199,7 +206,9 @@ class Ledger:
             step = segment.steps[-1].step if segment.steps else segment.name
             for task in segment.tasks:
                 manifest = self.manifest(segment, task)
-                found += list(_flatten(step, manifest.figures)) if manifest else []
+                for name, value in _flatten(manifest.figures) if manifest else ():
+                    said = (None, value) if isinstance(value, str) else (float(value), None)
+                    found.append(Figure(step, segment.kind, task, name, *said))
         return found
 
     def shards(self, name: str | None = None, *, kind: str | None = None, final: bool = False) -> Iterator[Shard]:
@@ -282,13 +291,12 @@ def _inside(name: str, folder: Path) -> str:
     return name
 
 
-def _flatten(step: str, values: Mapping[str, Any], prefix: str = "") -> Iterator[Figure]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float | str]]:
+    """Names and values, nested ones joined by dots."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flatten(step, value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            yield from _flatten(step, {str(index): item for index, item in enumerate(value)}, f"{prefix}{name}.")
-        elif isinstance(value, int | float):
-            yield Figure(step, prefix + name, float(value))
+            yield from _flatten({str(index): item for index, item in enumerate(value)}, f"{prefix}{name}.")
         elif value is not None:
-            yield Figure(step, prefix + name, None, str(value))
+            yield prefix + name, value if isinstance(value, int | float) else str(value)

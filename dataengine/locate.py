@@ -139,7 +139,7 @@ class Positions:
             return None
         try:
             nodes = toml_rs.load_with_metadata(self._text).meta["nodes"]
-        except toml_rs.TOMLDecodeError:  # tomllib took it, toml-rs does not: a message without a line is better than none
+        except toml_rs.TOMLDecodeError:  # tomllib took it: a message without a line is better than none
             return None
         self._table(nodes, ())
         self._headers()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,8 +71,13 @@ class Mixture:
         slack = len(self.quotas)
         low = max(0, (n - slack) * self._grain // len(self))
         high = min(self._grain, (n + slack + 1) * self._grain // len(self) + 1)
-        part = bisect_left(range(high), n + 1, lo=low, key=lambda part: sum(self._drawn(part)))
-        before, after = self._drawn(part - 1), self._drawn(part)
+        while low < high:  # bisect.bisect_left ends at 2**63, too early for a grain that is a square
+            middle = (low + high) // 2
+            if sum(self._drawn(middle)) <= n:
+                low = middle + 1
+            else:
+                high = middle
+        before, after = self._drawn(low - 1), self._drawn(low)
         tied = [k for k, (a, b) in enumerate(zip(before, after, strict=True)) if b > a]
         source = tied[n - sum(before)]
         return self._window(source, before[source])

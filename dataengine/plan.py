@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dataengine import shards
-from dataengine.errors import InputError, Problem, RecipeError
+from dataengine.errors import Problem, RecipeError
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, LoadedFile, MadeBy, Piece, Stage, canonical
 
@@ -94,7 +94,7 @@ class Segment:
     def record(self) -> dict[str, Any]:
         """Its entry in run.json."""
         steps = [{"step": step.name, "lane": step.lane, "stage": step.stage, "version": step.version,
-                  "config": dict(step.config)} for step in self.steps]
+                  "config": dict(step.config), "files": dict(step.hashes)} for step in self.steps]
         return {"name": self.name, "kind": self.kind, "lane": self.lane, "steps": steps,
                 "tasks": [task.ref.address for task in self.tasks], "final": self.final}
 
@@ -424,12 +424,3 @@ def _cure(column: str, columns: Mapping[str, str]) -> str:
     if column == "html":
         return 'a stage that reads pages, such as read.warc or read.html, at the head of the lane'
     return f'a stage that adds "{column}" before it; `dataengine stages list` shows what each adds'
-
-
-def missing_inputs(plan: Plan) -> None:
-    """Raise InputError where the run's folder cannot be written."""
-    folder = plan.out
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise InputError("is a file, not a folder", where=str(folder), write="--out with another place")

@@ -55,7 +55,8 @@ class Pace:
 
     def seconds(self, now: float) -> float:
         """Since the segment's first work."""
-        return max((self.latest if self.done == self.total else now) - (self.began if self.began is not None else now), 1e-9)
+        end = self.latest if self.done == self.total else now
+        return max(end - (now if self.began is None else self.began), 1e-9)
 
     def left(self, now: float) -> float | None:
         """Seconds still to go, if it goes on like this; None while nothing is known."""
@@ -155,7 +156,8 @@ class Progress:
 
     def _json(self, event: str, **values: Any) -> None:
         if not self.quiet:
-            self.stream.write(to_json({"event": event, "elapsed": round(self.clock() - self.begin, 3), **values}) + "\n")
+            elapsed = round(self.clock() - self.begin, 3)
+            self.stream.write(to_json({"event": event, "elapsed": elapsed, **values}) + "\n")
             self.stream.flush()
 
     def _go_live(self) -> None:
@@ -163,7 +165,8 @@ class Progress:
         from rich.live import Live
 
         console = Console(file=self.stream, markup=False, highlight=False, emoji=False)
-        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=False)
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4,
+                          redirect_stdout=False, redirect_stderr=False)
         self._live.start()
 
     def _view(self) -> Any:

@@ -1,4 +1,4 @@
-"""TOML -> a typed, frozen Recipe, or everything that is wrong in its text, each with file, line, column and what to write.
+"""TOML -> a typed, frozen Recipe, or everything that is wrong in its text, with file, line, column and what to write.
 
 A recipe is read in three steps, each of which collects problems rather than stop at the first:
 
@@ -139,8 +139,9 @@ def _known_tables(document: Document) -> None:
     for name, value in document.tree.items():
         if name not in TOP:
             near = words.nearest(name, TOP)
-            write = "" if not near else f"[{near}]" if near in tables else f"{near} = {words.clipped(words.toml(value), 100)}"
-            document.report((name,), f"a recipe has no {words.string(name)}", words.one_of(TOP), write, at_key=True)
+            meant = f"[{near}]" if near in tables else f"{near} = {words.clipped(words.toml(value), 100)}"
+            document.report((name,), f"a recipe has no {words.string(name)}", words.one_of(TOP), meant if near else "",
+                            at_key=True)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -181,7 +182,7 @@ def _check_name(document: Document, place: Place) -> None:
     if not re.fullmatch(PART_NAME, name):
         better = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-")[:100]
         better = better if re.fullmatch(PART_NAME, better) else f"_{better}"
-        document.report(place, f"{words.clipped(words.toml(name))} cannot be a name, because it becomes part of file names",
+        document.report(place, f"{words.clipped(words.toml(name))} cannot be a name: it becomes part of file names",
                         "a letter, then letters, digits, - and _", better, at_key=True)
 
 
@@ -213,7 +214,8 @@ def _lane(document: Document, lane: str, blocks: Any) -> list[Draft]:
         document.report(place, "a lane is a list of blocks", f"two brackets, for each block: {header}", header)
         return []
     if not isinstance(blocks, list) or not blocks or not all(isinstance(block, dict) for block in blocks):
-        document.report(place, f"{words.a_value(blocks)} where blocks stand", f"one table for each block: {header}", header)
+        document.report(place, f"{words.a_value(blocks)} where blocks stand",
+                        f"one table for each block: {header}", header)
         return []
     return [_block(document, (*place, index), block) for index, block in enumerate(blocks)]
 
@@ -238,37 +240,40 @@ def _block(document: Document, place: Place, block: dict[str, Any]) -> Draft:
                         "a lane that either reads or takes from others", at_key=True)
     elif index == 0 and known and known.kind != "read" and "from" not in block:
         others = [name for name in document.tree["data"] if name != lane]
-        document.report(place, f"lane {lane} has no input: {known.name} does not read, and nothing is said of where rows come from",
-                        "a read stage, or `from` with the lanes it takes",
+        document.report(place, f"lane {lane} has no input: {known.name} does not read, and there is no `from`",
+                        "a read stage, or `from` with the lanes it takes from",
                         f"from = {words.toml(others[0])}" if others else 'stage = "read.jsonl"')
     return Draft(known, config, sources)
 
 
 def _stage(document: Document, place: Place, block: dict[str, Any]) -> stage.Stage | None:
-    name, all_names = block.get("stage"), stage.names()
+    name = block.get("stage")
     if not isinstance(name, str):
         found = "a block needs a stage" if name is None else f"{words.a_value(name)} is no stage"
         document.report((*place, "stage"), found, "the name of a stage", 'stage = "filter.gopher"')
         return None
-    if name not in all_names:
-        near = words.nearest(name, all_names)
+    if name not in stage.builtin_names() and name not in stage.plugin_targets():
+        near = words.nearest(name, stage.names())
         verb = name.partition(".")[0]
-        same = [other for other in all_names if other.startswith(f"{verb}.")]
-        document.report((*place, "stage"), f"there is no stage {words.clipped(words.toml(name))}", words.one_of(same or all_names),
-                        f"stage = {words.toml(near)}" if near else "")
+        same = [other for other in stage.names() if other.startswith(f"{verb}.")]
+        document.report((*place, "stage"), f"there is no stage {words.clipped(words.toml(name))}",
+                        words.one_of(same or stage.names()), f"stage = {words.toml(near)}" if near else "")
         return None
     try:
         return stage.load(name)
     except (ImportError, AttributeError, TypeError) as error:
-        document.report((*place, "stage"), f"the stage {words.toml(name)} cannot be loaded: {type(error).__name__}: {error}",
-                        "an installed package whose stage works")
+        why = words.clipped(f"{type(error).__name__}: {error}", 200)
+        document.report((*place, "stage"), f"the stage {words.toml(name)} cannot be loaded: {why}",
+                        "a package whose stage can be imported")
         return None
 
 
 def _blocks(lane: str, drafts: Sequence[Draft], seed: int) -> tuple[Block, ...]:
-    return tuple(
-        Block(lane, index, draft.stage, _seeded(draft.config, seed), draft.sources) for index, draft in enumerate(drafts)
-    )
+    blocks = []
+    for index, draft in enumerate(drafts):
+        assert draft.stage is not None and draft.config is not None  # else there was something to raise
+        blocks.append(Block(lane, index, draft.stage, _seeded(draft.config, seed), draft.sources))
+    return tuple(blocks)
 
 
 def _seeded(config: stage.StageConfig, seed: int) -> stage.StageConfig:
@@ -281,7 +286,7 @@ def _seeded(config: stage.StageConfig, seed: int) -> stage.StageConfig:
 
 
 def _shapes(document: Document, trains: Mapping[str, TrainConfig], base: Path) -> dict[str, TrainConfig]:
-    """The trains with the shape of their model in place: read from its file, or taken from the train they start from."""
+    """The trains with the shape of their model: written, read from its file, or that of the train they start from."""
     shapes = {name: _own_shape(document, name, train, base) for name, train in trains.items()}
     done = {}
     for name, train in trains.items():
@@ -291,7 +296,8 @@ def _shapes(document: Document, trains: Mapping[str, TrainConfig], base: Path) -
             shapes[name], start = shapes[start.init], trains[start.init]
         first = shapes.get(train.init or "")
         if train.model is not None and first is not None and shapes[name] not in (None, first):
-            document.report(("train", name, "model"), f"train.{train.init}, from whose weights it starts, has another shape",
+            document.report(("train", name, "model"),
+                            f"train.{train.init}, whose weights it starts from, has another shape",
                             "no model, or the same shape")
         if train.model is None and train.init is None:
             document.report(("train", name), f'[train.{name}] needs "model" or "init"',
@@ -304,14 +310,14 @@ def _shapes(document: Document, trains: Mapping[str, TrainConfig], base: Path) -
 def _own_shape(document: Document, name: str, train: TrainConfig, base: Path) -> ModelConfig | None:
     if not isinstance(train.model, str):
         return train.model
-    place = ("train", name, "model")
+    place, expected = ("train", name, "model"), "a TOML file that holds the shape of a model"
     if not train.model or "\0" in train.model:
-        document.report(place, f"{words.toml(train.model)} is no file name", "a TOML file that holds the shape of a model")
+        document.report(place, f"{words.toml(train.model)} is no file name", expected)
         return None
     try:
         source, tree = documents.read(base / train.model, train.model)
     except InputError as error:
-        document.report(place, f"{words.toml(train.model)}: {error.found}", "a TOML file that holds the shape of a model",
+        document.report(place, f"{words.toml(train.model)}: {error.found}", expected,
                         f"model = {words.toml(error.write)}" if error.write else "")
         return None
     except RecipeError as error:

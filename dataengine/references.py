@@ -1,4 +1,4 @@
-"""What one part of a recipe says of another: every name leads somewhere, nothing goes in a circle, weights can be met."""
+"""What one part of a recipe says of another: names lead somewhere, nothing goes in a circle, weights can be met."""
 
 from __future__ import annotations
 
@@ -75,19 +75,14 @@ def check(document: Document, parts: Parts) -> None:
             others = [other for other in declared[table] if (table, other) != edge.user]
             near = words.nearest(name, others)
             document.report(edge.place, f"there is no {NOUNS[table]} {words.clipped(words.toml(name))}",
-                            words.one_of(others) or f"the name of a table [{table}.NAME]", words.toml(near) if near else "")
-    _check_circles(document, [*edges, *_through_tokenizer(document, parts)])
+                            words.one_of(others) or f"the name of a table [{table}.NAME]",
+                            words.toml(near) if near else "")
+    _check_circles(document, [*edges, *_through_tokenizer(parts)])
     _check_twice(document, parts)
     for name, mix in parts.mixes.items():
         _check_weights(document, parts, name, mix)
-    if parts.mixes and "tokenizer" not in document.tree:
-        document.report(("mix", next(iter(parts.mixes))), "a mix is counted in tokens, but there is no [tokenizer]",
-                        "a tokenizer learnt from a lane", f"[tokenizer]\nlearn_from = {words.toml(next(iter(parts.mixes.values())).sources[0])}")
-    for name, train in parts.trains.items():
-        mix = parts.mixes.get(train.mix)
-        if mix and train.objective == "sft" and mix.format == "text":
-            document.report(("train", name, "objective"), f'"sft" learns from conversations, but [mix.{train.mix}] is made of text',
-                            f'[mix.{train.mix}] with format = "messages"', 'objective = "next_token"')
+    _check_tokenizer(document, parts)
+    _check_objectives(document, parts)
 
 
 def _names(document: Document, table: str) -> list[str]:
@@ -109,7 +104,8 @@ def _edges(document: Document, parts: Parts) -> Iterator[Edge]:
                         yield Edge(("data", lane), (table, name), (*place, field))
     for name, classifier in parts.classifiers.items():
         for side in ("positive", "negative"):
-            yield from _lane_edges(document, ("classifier", name), getattr(classifier, side), ("classifier", name, side))
+            lanes = getattr(classifier, side)
+            yield from _lane_edges(document, ("classifier", name), lanes, ("classifier", name, side))
     if parts.tokenizer:
         yield from _lane_edges(document, ("tokenizer",), parts.tokenizer.learn_from, ("tokenizer", "learn_from"))
     for name, mix in parts.mixes.items():
@@ -133,7 +129,7 @@ def _item(document: Document, place: Place, index: int) -> Place:
     return (*place, index) if isinstance(value, list) else place
 
 
-def _through_tokenizer(document: Document, parts: Parts) -> Iterator[Edge]:
+def _through_tokenizer(parts: Parts) -> Iterator[Edge]:
     if parts.tokenizer:
         for name in parts.mixes:
             yield Edge(("mix", name), ("tokenizer",), ("mix", name))
@@ -154,11 +150,13 @@ def _check_circles(document: Document, edges: Sequence[Edge]) -> None:
         circle = [*circle[start:-1], *circle[:start], circle[start]]
         closing = waiting[circle[-2]].pop(circle[-1])
         path = ", which needs ".join(render(node) for node in circle[1:])
-        document.report(closing.place, f"a circle: {render(circle[0])} needs {path}", "parts that do not wait for themselves")
+        document.report(closing.place, f"a circle: {render(circle[0])} needs {path}",
+                        "parts that do not wait for themselves")
 
 
 def _check_twice(document: Document, parts: Parts) -> None:
-    lists: list[tuple[Sequence[str], Place]] = [(mix.sources, ("mix", name, "from")) for name, mix in parts.mixes.items()]
+    lists: list[tuple[Sequence[str], Place]]
+    lists = [(mix.sources, ("mix", name, "from")) for name, mix in parts.mixes.items()]
     lists += [(drafts[0].sources, ("data", lane, 0, "from")) for lane, drafts in parts.lanes.items() if drafts]
     if parts.tokenizer:
         lists.append((parts.tokenizer.learn_from, ("tokenizer", "learn_from")))
@@ -184,12 +182,29 @@ def _check_weights(document: Document, parts: Parts, name: str, mix: MixConfig) 
     for field in ("weights", "max_epochs"):
         for source in getattr(mix, field):
             if source not in born:
-                why = "is a lane that takes its documents from others" if source in parts.lanes and any(
-                    draft.sources for draft in parts.lanes[source][:1]) else "is no lane whose documents reach this mix"
+                takes = any(draft.sources for draft in parts.lanes.get(source, ())[:1])
+                why = "takes its documents from other lanes" if takes else "is no lane whose documents reach this mix"
                 document.report(("mix", name, field, source), f"{words.toml(source)} {why}",
-                                f"lanes that read: {words.one_of(born)}", words.did_you_mean(source, born), at_key=True)
+                                f"the lane they were read in: {words.one_of(born)}", words.did_you_mean(source, born),
+                                at_key=True)
     if mix.weights and not any(mix.weights.get(source) for source in born):
         document.report(("mix", name, "weights"), "no source of this mix has a weight above zero", words.one_of(born))
+
+
+def _check_tokenizer(document: Document, parts: Parts) -> None:
+    if parts.mixes and "tokenizer" not in document.tree:
+        name, mix = next(iter(parts.mixes.items()))
+        document.report(("mix", name), "a mix is counted in tokens, but there is no [tokenizer]",
+                        "a tokenizer learnt from a lane", f"[tokenizer]\nlearn_from = {words.toml(mix.sources[0])}")
+
+
+def _check_objectives(document: Document, parts: Parts) -> None:
+    for name, train in parts.trains.items():
+        mix = parts.mixes.get(train.mix)
+        if mix and train.objective == "sft" and mix.format == "text":
+            document.report(("train", name, "objective"),
+                            f'"sft" learns from conversations, but [mix.{train.mix}] is made of text',
+                            f'[mix.{train.mix}] with format = "messages"', 'objective = "next_token"')
 
 
 def births(parts: Parts, lanes: Sequence[str]) -> list[str] | None:

@@ -34,17 +34,18 @@ class Secret:
         if not isinstance(given, dict) or set(given) != {"env"} or not isinstance(given["env"], str):
             raise PydanticCustomError("secret_in_recipe", "a secret does not stand in a recipe")
         if given["env"] not in os.environ:
-            raise PydanticCustomError("secret_unset", "the environment variable {env} is not set", {"env": given["env"]})
+            name = {"env": given["env"]}
+            raise PydanticCustomError("secret_unset", "the environment variable {env} is not set", name)
         return cls(given["env"], os.environ[given["env"]])
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls._read, serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: {"env": secret.env}),
-        )
+        name_alone = core_schema.plain_serializer_function_ser_schema(lambda secret: {"env": secret.env})
+        return core_schema.no_info_plain_validator_function(cls._read, serialization=name_alone)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {
-            "type": "object", "properties": {"env": {"type": "string"}}, "required": ["env"], "additionalProperties": False,
-        }
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler,
+    ) -> dict[str, Any]:
+        fields = {"env": {"type": "string"}}
+        return {"type": "object", "properties": fields, "required": ["env"], "additionalProperties": False}

@@ -21,7 +21,7 @@ def summary(plan: Plan) -> dict[str, Any]:
                          "steps": [{"step": step.name, "stage": step.stage, "config": dict(step.config)}
                                    for step in segment.steps]})
     return {"name": plan.recipe.name, "recipe": str(plan.recipe.file), "out": str(plan.out),
-            "tasks": sum(segment["tasks"] for segment in segments), "to_do": sum(segment["to_do"] for segment in segments),
+            "tasks": sum(entry["tasks"] for entry in segments), "to_do": sum(entry["to_do"] for entry in segments),
             "segments": segments}
 
 
@@ -31,7 +31,7 @@ def _weight(body: Any) -> int:
 
 
 def show(plan: Plan) -> None:
-    """Print it for people: the segments as a table, under each its steps and the settings that are not the stage's own."""
+    """Print it for people: the segments, under each its steps and the settings that are not the stage's defaults."""
     found = summary(plan)
     say(f"{safe_text(found['name'])}: {safe_text(found['recipe'])} -> {safe_text(found['out'])}")
     rows: list[list[object]] = []
@@ -39,8 +39,9 @@ def show(plan: Plan) -> None:
         state = "have" if not segment["to_do"] else f"{number(segment['to_do'])} to do"
         rows.append([segment["name"], segment["kind"], number(segment["tasks"]), state,
                      size(segment["bytes"]) if segment["bytes"] else "", ""])
-        rows += [["", "", "", "", "", f"{step['step']}  {step['stage']}  {settings(step['stage'], step['config'])}".strip()]
-                 for step in segment["steps"]]
+        for step in segment["steps"]:
+            words = f"{step['step']}  {step['stage']}  {settings(step['stage'], step['config'])}"
+            rows.append(["", "", "", "", "", words.strip()])
     table(["segment", "kind", "tasks", "state", "reads", "steps"], rows, right=["tasks", "reads"])
     say(f"{number(found['to_do'])} of {number(found['tasks'])} tasks to run")
 

@@ -6,7 +6,7 @@
     duplicates   dropped rows that have a twin which stayed: id, duplicate_of, lane, step, reason, band
     steps        one row per step: rows_in, rows_created, rows_kept, rows_dropped, rows_quarantined, bytes, seconds
     reasons      one row per step and reason: kind (dropped or quarantined), reason, rows
-    figures      numbers measured beside rows: step, name, value
+    figures      numbers measured beside rows, one row per task: step, name, value, kind of segment, task
     shards       committed files: segment, task, path, rows, bytes, sha256
     tokens       token files: mix, source, part (train or heldout), tokens, documents
     mixture      per mix and source: weight, max_epochs, shards, train_tokens, heldout_tokens
@@ -42,7 +42,8 @@ TABLES: dict[str, dict[str, str]] = {
               "bytes_out": "BIGINT", "seconds": "DOUBLE"},
     "reasons": {"step": "VARCHAR", "lane": "VARCHAR", "stage": "VARCHAR", "kind": "VARCHAR", "reason": "VARCHAR",
                 "rows": "BIGINT"},
-    "figures": {"step": "VARCHAR", "name": "VARCHAR", "value": "DOUBLE", "text": "VARCHAR"},
+    "figures": {"step": "VARCHAR", "name": "VARCHAR", "value": "DOUBLE", "text": "VARCHAR", "kind": "VARCHAR",
+                "task": "VARCHAR"},
     "shards": {"segment": "VARCHAR", "task": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
                "sha256": "VARCHAR"},
     "tokens": {"segment": "VARCHAR", "mix": "VARCHAR", "source": "VARCHAR", "part": "VARCHAR", "path": "VARCHAR",
@@ -138,6 +139,8 @@ def refused(connection: duckdb.DuckDBPyConnection, error: Exception) -> QueryRef
     """DuckDB's error in our words: with the names there are, where a name is wrong."""
     import duckdb
 
+    if isinstance(error, duckdb.InterruptException):
+        raise KeyboardInterrupt from error
     said = str(error).split("\n\nLINE ")[0].replace("\n", " ").strip()
     said = re.sub(r'Did you mean "[^"]*"\??', "", said).strip()
     if isinstance(error, duckdb.PermissionException):
@@ -263,7 +266,7 @@ def _mixture(ledger: Ledger) -> list[tuple[Any, ...]]:
 
 def _tokens(ledger: Ledger) -> list[tuple[Any, ...]]:
     """One row per token file and mix that uses it; the source and the part are what the mixture says they are."""
-    known: dict[str, list[tuple[str, str, str]]] = {}
+    known: dict[str, list[tuple[str | None, str | None, str]]] = {}
     for path, mix in mixtures(ledger):
         for source in mix["sources"]:
             for shard in source["shards"]:
@@ -275,8 +278,7 @@ def _tokens(ledger: Ledger) -> list[tuple[Any, ...]]:
     for shard in ledger.shards(kind="tokens"):
         if shard.path.suffix == ".bin":
             tokens, documents = _token_counts(shard)
-            stem, _, part = shard.path.stem.rpartition(".")
-            uses = known.get(_absolute(shard)[: -len(".bin")], [(None, stem or None, part)])
+            uses = known.get(_absolute(shard)[: -len(".bin")], [(None, None, shard.path.stem)])
             rows += [(shard.segment.name, *use, shard.path.relative_to(ledger.folder).as_posix(), tokens, documents)
                      for use in uses]
     return rows
@@ -302,7 +304,7 @@ def _token_counts(shard: Shard) -> tuple[int | None, int | None]:
 ROWS = {
     "steps": _steps, "shards": _shards, "mixture": _mixture, "tokens": _tokens,
     "reasons": lambda ledger: [(r.step, r.lane, r.stage, r.kind, r.reason, r.rows) for r in ledger.reasons],
-    "figures": lambda ledger: [(f.step, f.name, f.value, f.text) for f in ledger.figures],
+    "figures": lambda ledger: [(f.step, f.name, f.value, f.text, f.kind, f.task) for f in ledger.figures],
 }
 
 

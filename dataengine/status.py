@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from dataengine.ledger import Ledger
+from dataengine.ledger import GATHER_PHASES, Ledger
 from dataengine.shards import Account
 from dataengine.terminal import clip, number, safe_text, say, size, table
 
@@ -54,9 +54,10 @@ def show(ledger: Ledger) -> None:
           [[segment.name, segment.kind, ledger.done(segment), len(segment.tasks)] for segment in ledger.segments],
           right=["done", "of"])
     _show_funnel(ledger)
-    if ledger.figures:
-        table(["step", "figure", "value"], [[figure.step, figure.name, figure.text or number(figure.value)]
-                                            for figure in ledger.figures], right=["value"], cell=100)
+    figures = totals(ledger)
+    if figures:
+        shown = ([*key, value if isinstance(value, str) else number(value)] for key, value in figures.items())
+        table(["step", "figure", "value"], shown, right=["value"], cell=100)
     head = quarantine_head(ledger)
     if head:
         total = sum(reason.rows for reason in ledger.reasons if reason.kind == "quarantined")
@@ -64,6 +65,18 @@ def show(ledger: Ledger) -> None:
         for record in head:
             say(f"  {safe_text(record['origin'], 120)}  {safe_text(record['step'])}  {safe_text(record['reason'])}  "
                 f"{clip(record['detail'] or '', 120)}")
+
+
+def totals(ledger: Ledger) -> dict[tuple[str, str], float | str]:
+    """Figures by (step, name): those of several tasks are counts and are summed; those of a gather's phases left out."""
+    found: dict[tuple[str, str], float | str] = {}
+    for figure in ledger.figures:
+        if figure.kind not in GATHER_PHASES:
+            key = (figure.step, figure.name)
+            before = found.get(key, 0.0)
+            summed = figure.value is not None and not isinstance(before, str)
+            found[key] = before + figure.value if summed else figure.text or ""
+    return found
 
 
 def _show_funnel(ledger: Ledger) -> None:

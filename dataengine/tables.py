@@ -1,4 +1,4 @@
-"""The tables of a recipe beside its lanes: ``[classifier.NAME]``, ``[tokenizer]``, ``[mix.NAME]``, ``[train.NAME]``, ``[run]``."""
+"""The tables of a recipe beside its lanes: ``[classifier.NAME] [tokenizer] [mix.NAME] [train.NAME] [run]``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ Size = Annotated[
 """Bytes: a whole number, or text such as ``"20MB"`` (10^6 bytes) and ``"20MiB"`` (2^20 bytes)."""
 
 Count = Annotated[
-    int, BeforeValidator(lambda given: _amount(given, _COUNTS, "count")), Field(ge=1), _with_unit("300M", "[kKmMbBtT]?"),
+    int, BeforeValidator(lambda given: _amount(given, _COUNTS, "count")), Field(ge=1),
+    _with_unit("300M", "[kKmMbBtT]?"),
 ]
 """How many: a whole number, or text such as ``"1.5k"``, ``"300M"``, ``"20B"`` (10^9)."""
 
@@ -109,9 +110,9 @@ class MixConfig(TableConfig):
     """Lanes whose documents are mixed."""
     tokens: Count | None = None
     """Budget in tokens; left out, everything is used as often as the weights allow."""
-    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field({})
     """Share of each source, by the lane its documents were born in; need not add up to 1. Empty means by size."""
-    max_epochs: dict[str, Annotated[float, Field(gt=0)]] = {}
+    max_epochs: dict[str, Annotated[float, Field(gt=0)]] = Field({})
     """How often a source may be repeated at most; 1 where nothing is said."""
     heldout: float = Field(0.02, ge=0, lt=1)
     """Share of the documents kept from training, on which the model is measured."""
@@ -157,7 +158,7 @@ class TrainConfig(TableConfig):
     mix: str
     """The ``[mix.NAME]`` it learns from."""
     model: ModelConfig | str | None = None
-    """The shape of the model, or a TOML file that holds one; left out, that of `init`. A loaded recipe holds the shape."""
+    """The shape of the model, or a TOML file that holds one; left out, that of `init`. Loaded, it is the shape."""
     init: str | None = None
     """The ``[train.NAME]`` whose final weights it starts from; left out, from random weights."""
     sequence_length: int = Field(256, ge=2)

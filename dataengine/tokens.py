@@ -169,9 +169,10 @@ class Tokenizer:
 
         try:
             ids = self._processor.encode(list(texts), return_type="numpy", num_threads=1)
-        except UnicodeEncodeError as error:
-            raise InputError(f"text that UTF-8 cannot hold: {error.reason}", expected="text without lone surrogates"
-                             ) from error
+        except TypeError:
+            for i, text in enumerate(texts):
+                _refuse_surrogates(i, text)
+            raise
         for i, text in enumerate(texts):
             if SPACE in text:
                 ids[i] = self._encode_with_space_mark(text)
@@ -235,6 +236,14 @@ class Tokenizer:
         if role not in ROLES:
             raise InputError(f"a message has the role {role!r}", expected=f"one of {', '.join(ROLES)}")
         return self._id(ROLES[role])
+
+
+def _refuse_surrogates(i: int, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"text {i} holds what UTF-8 cannot, at character {error.start}",
+                         expected="text without lone surrogates") from error
 
 
 # --- token shards -----------------------------------------------------------------------------------------------------

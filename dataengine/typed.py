@@ -1,7 +1,7 @@
 """Values -> a frozen config, or every problem of the table at once, in words and with something right to write.
 
-Pydantic judges, in strict mode: TOML has types, so ``"40"`` is not 40 and ``true`` is not 1. What it finds is grouped by
-the place in the recipe (a union reports each of its branches) and said in terms of the field's JSON Schema. What a
+Pydantic judges, in strict mode: TOML has types, so ``"40"`` is not 40 and ``true`` is not 1. What it finds is grouped
+by the place in the recipe (a union reports each of its branches) and said in terms of the field's JSON Schema. What a
 message proposes to write has been put in the value's place and judged too.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,17 +127,17 @@ class _Table:
     def _missing(self, where: Place) -> None:
         *outer, field = where
         owner = self.name if not outer else words.clipped(str(outer[-1]))
-        help_text = self._description(where)
         self.document.report(
             self.place + tuple(outer), f"{owner} needs {words.string(str(field))}",
-            self._expected(where) + (f": {help_text}" if help_text else ""), self._assignment(where, self._example(where)))
+            self._explained(where), self._assignment(where, self._fitting(where, self._proposals(where, _MISSING))))
 
     def _unknown(self, where: Place) -> None:
         *outer, field = where
-        fields = [name for schema in words.follow(self.schema, self.definitions, outer) for name in schema.get("properties", {})]
-        near = words.nearest(str(field), [name for name in fields if name not in _at(self.values, tuple(outer))])
+        fields = [name for schema in self._schemas(tuple(outer)) for name in schema.get("properties", {})]
+        near = words.nearest(str(field), fields)
         owner = self.name if not outer else words.clipped(str(outer[-1]))
-        write = self._assignment((*outer, near), _at(self.values, where)) if near else ""
+        taken = near in _at(self.values, tuple(outer))
+        write = self._assignment((*outer, near), _at(self.values, where)) if near and not taken else ""
         self.document.report(
             self.place + where, f"{owner} has no field {words.string(str(field))}",
             words.one_of(fields) if fields else "no fields at all", write, at_key=True)
@@ -155,8 +156,12 @@ class _Table:
             found = str(fault["ctx"]["error"])
         elif isinstance(value, dict) and value.keys() == {"env"}:
             found = "only secrets come from the environment"
-        expected = self._expected(where) if where else ""
-        self.document.report(self.place + where, found, expected, self._mended(where, value))
+        if not where:
+            self.document.report(self.place, found)
+            return
+        expected = self._explained(where) if fault["type"] == "string_pattern_mismatch" else self._expected(where)
+        write = self._assignment(where, self._fitting(where, self._proposals(where, value)))
+        self.document.report(self.place + where, found, expected, write)
 
     # -- what fits
 
@@ -166,45 +171,42 @@ class _Table:
     def _expected(self, where: Place) -> str:
         return words.expectation(self._schemas(where), self.definitions)
 
-    def _description(self, where: Place) -> str:
-        outer = words.follow(self.schema, self.definitions, where[:-1])
-        texts = [schema.get("properties", {}).get(where[-1], {}).get("description", "") for schema in outer]
-        return words.clipped(next(filter(None, texts), "").split(". ")[0].replace("\n", " ").removesuffix("."), 120)
+    def _explained(self, where: Place) -> str:
+        """What is expected, and the first sentence of the field's help."""
+        fields = [schema.get("properties", {}).get(where[-1], {}) for schema in self._schemas(where[:-1])]
+        help_text = next((field["description"] for field in fields if "description" in field), "")
+        first = " ".join(help_text.split(". ")[0].removesuffix(".").split())
+        return ": ".join(filter(None, (self._expected(where), words.clipped(first, 100))))
 
-    def _example(self, where: Place) -> Any:
-        return next(self._fitting(where, self._proposals(where, _MISSING)), _MISSING)
-
-    def _mended(self, where: Place, value: Any) -> str:
-        return self._assignment(where, next(self._fitting(where, self._proposals(where, value)), _MISSING)) if where else ""
-
-    def _fitting(self, where: Place, proposals: Iterator[Any]) -> Iterator[Any]:
-        """The proposals about which pydantic says nothing when they stand there."""
+    def _fitting(self, where: Place, proposals: Iterator[Any]) -> Any:
+        """The first proposal about which pydantic says nothing when it stands there."""
         for proposal in proposals:
             values = copy.deepcopy(self.values)
             _at(values, where[:-1])[where[-1]] = proposal
             faults = _faults(self.model, values)
-            if isinstance(faults, BaseModel) or not any(_place(values, fault)[: len(where)] == where for fault in faults):
-                yield proposal
+            if isinstance(faults, BaseModel) or all(_place(values, fault)[: len(where)] != where for fault in faults):
+                return proposal
+        return _MISSING
 
     def _proposals(self, where: Place, value: Any) -> Iterator[Any]:
         """First what may have been meant, then the default, then anything that fits."""
         schemas = self._schemas(where)
         if value is not _MISSING:
             yield from _meant(value, schemas)
-        outer = words.follow(self.schema, self.definitions, where[:-1])
-        for schema in outer:
+        for schema in self._schemas(where[:-1]):
             field = schema.get("properties", {}).get(where[-1], {})
             yield from field.get("examples", [])
             if field.get("default") is not None:
                 yield field["default"]
+        yield from (example for schema in schemas for example in schema.get("examples", ()))
         for schema in schemas:
             yield from _samples(schema, self.definitions)
 
     def _assignment(self, where: Place, value: Any) -> str:
         if value is _MISSING:
             return ""
-        name = where[-1]
-        return words.toml(value) if isinstance(name, int) else f"{words.key(name)} = {words.clipped(words.toml(value), 100)}"
+        name, text = where[-1], words.clipped(words.toml(value), 100)
+        return text if isinstance(name, int) else f"{words.key(name)} = {text}"
 
 
 def _trouble(fault: Fault) -> str:
@@ -232,6 +234,7 @@ def _meant(value: Any, schemas: list[words.Schema]) -> Iterator[Any]:
         if near:
             yield near
         yield from _unquoted(value)
+        yield re.sub(r"[^A-Za-z0-9._-]+", "-", value).strip("-._")  # a name that becomes part of file names
     if isinstance(value, float) and value.is_integer():
         yield int(value)
     if isinstance(value, bool):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,6 +24,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     ends = [choice for choice in choices if name and choice.endswith(f".{name.lower()}")]
     if len(ends) == 1:
         return ends[0]
+    import difflib
+
     return next(iter(difflib.get_close_matches(name[:200], choices, n=1, cutoff=0.6)), "")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from dataengine.shards import Account, FileRecord, Manifest
 
 BASE = {"id": pa.string(), "source": pa.string(), "origin": pa.string(), "url": pa.string(), "text": pa.string()}
@@ -75,7 +76,8 @@ class FakeRun:
 
     def save(self, state: str = "complete") -> Path:
         """Write run.json; returns the run's folder."""
-        data = {"format": 1, "name": self.name, "recipe": "recipes/fake.toml", "state": state, "segments": self.segments}
+        data = {"format": 1, "name": self.name, "recipe": "recipes/fake.toml", "state": state,
+                "segments": self.segments}
         (self.folder / "run.json").write_text(json.dumps(data), encoding="utf-8")
         return self.folder
 
@@ -120,8 +122,8 @@ def small_run(folder: Path) -> Path:
     run.task(last, more={"language": pa.string(), "words": pa.float64()} | twin,
              kept=[row(7, "print(1)", "code", language="python", words=1.0)],
              accounts=[Account("corpus.0", "corpus", "dedup.exact", 1, 0, 1, {}, {}, 8, 8, 0.1)])
-    run.task(run.segment("classifier.good", "", [("classifier.good", "classifier", {})], kind="classifier", final=False),
-             files={"model.bin": b"model"}, figures={"precision": 0.97, "heldout": {"web": 1.5}, "sample": "hello"})
+    good = run.segment("classifier.good", "", [("classifier.good", "classifier", {})], kind="classifier", final=False)
+    run.task(good, files={"model.bin": b"model"}, figures={"precision": 0.97, "heldout": {"web": 1.5}, "sample": "hello"})
     tokens(run)
     return run.save()
 
@@ -136,13 +138,21 @@ def tokens(run: FakeRun) -> None:
         return head + struct.pack(f"<{len(lengths)}i{len(lengths)}q{len(lengths) + 1}q", *lengths, *pointers,
                                   *range(len(lengths) + 1))
 
-    segment = run.segment("tokens.corpus", "corpus", [("tokens", "tokenize", {})], kind="tokens", final=False)
-    folder = run.task(segment, files={"web.train.bin": b"\0" * 14, "web.train.idx": index([3, 4]),
-                                      "web.heldout.bin": b"\0" * 4, "web.heldout.idx": index([2])})
+    segment = run.segment("tokens.corpus", "corpus", [("tokens.corpus", "tokens", {})], kind="tokens", final=False)
+    provenance = pa.Table.from_pylist([
+        {"id": doc_id(1), "part": "train", "document": 0, "tokens": 3, "bytes": 9},
+        {"id": doc_id(7), "part": "train", "document": 1, "tokens": 4, "bytes": 8},
+        {"id": doc_id(2), "part": "heldout", "document": 0, "tokens": 2, "bytes": 9}])
+    buffer = pa.BufferOutputStream()
+    pq.write_table(provenance, buffer)
+    folder = run.task(segment, files={"train.bin": b"\0" * 14, "train.idx": index([3, 4]), "heldout.bin": b"\0" * 4,
+                                      "heldout.idx": index([2]), "docs.parquet": buffer.getvalue().to_pybytes()},
+                      figures={"train_tokens": 7.0, "heldout_tokens": 2.0},
+                      accounts=[Account("tokens.corpus", "corpus", "tokens", 3, 0, 3, {}, {}, 26, 26, 0.1)])
     place = f"../../tokens.corpus/{folder.name}"
     mix = {"format": 1, "name": "broad", "seed": 1, "tokenizer": "x", "vocabulary": 300, "kind": "text", "tokens": 1000,
            "sources": [{"name": "web", "weight": 0.5, "max_epochs": 2.0,
-                        "shards": [{"train": f"{place}/web.train", "heldout": f"{place}/web.heldout", "train_tokens": 7,
+                        "shards": [{"train": f"{place}/train", "heldout": f"{place}/heldout", "train_tokens": 7,
                                     "heldout_tokens": 2, "heldout_bytes": 9}]}]}
     run.task(run.segment("mix.broad", "", [("mix.broad", "mix", {})], kind="mix", final=False),
              files={"mixture.json": json.dumps(mix).encode()})

@@ -12,8 +12,8 @@ from numba import njit
 
 from dataengine.kernels.shingles import mix
 
-BUCKET = 16384
-"""About how many entries are grouped at a time: their table stays in the first-level cache."""
+BUCKET = 4096
+"""About how many entries are grouped at a time: their table stays in the second-level cache."""
 
 
 class Edges(NamedTuple):

@@ -62,7 +62,8 @@ def write_mixture(tokenizer: Tokenizer) -> Write:
         return writer.tokens, sum(len(str(document).encode()) for document in documents)
 
     def write(
-        folder: Path, sources: Mapping[str, Sequence[Sequence[Any]]], *, heldout: Mapping[str, Sequence[Any]] = {},  # noqa: B006
+        folder: Path, sources: Mapping[str, Sequence[Sequence[Any]]], *,
+        heldout: Mapping[str, Sequence[Any]] | None = None,
         weights: Mapping[str, float] | None = None, kind: str = "text", tokens: int | None = None, seed: int = 7,
         max_epochs: float = 1.0,
     ) -> Path:
@@ -73,7 +74,7 @@ def write_mixture(tokenizer: Tokenizer) -> Write:
             shards = []
             for i, documents in enumerate(parts):
                 train, _ = shard(folder / "tokens" / f"{name}-{i}", documents, kind)
-                held = list(heldout.get(name, ())) if i == 0 else []
+                held = list((heldout or {}).get(name, ())) if i == 0 else []
                 held_tokens, held_bytes = shard(folder / "tokens" / f"{name}-{i}.heldout", held, kind)
                 shards.append({"train": f"tokens/{name}-{i}", "heldout": f"tokens/{name}-{i}.heldout",
                                "train_tokens": train, "heldout_tokens": held_tokens, "heldout_bytes": held_bytes})

@@ -244,7 +244,7 @@ class Stream:
         if self.codec is None:
             return False
         self._pending = None
-        self._seek(self.start + 1)
+        self.seek(self.start + 1)
         while True:
             found = self._buffer.find(self.codec.magic, self._at)
             if found < 0:
@@ -255,7 +255,7 @@ class Stream:
             self._at = found
             here = self.position
             head = self._probe()
-            self._seek(here)
+            self.seek(here)
             if head and accept(head):
                 return self._open_member()
             self._at += 1
@@ -284,7 +284,8 @@ class Stream:
     def _peek(self, count: int) -> bytes:
         return self._buffer[self._at:self._at + count]
 
-    def _seek(self, offset: int) -> None:
+    def seek(self, offset: int) -> None:
+        """Go on at this file offset: of a plain file, or before a member is opened."""
         self._file.seek(offset)
         self._buffer, self._at, self._base = b"", 0, offset
 
@@ -400,7 +401,7 @@ class Stream:
             if seen + len(block) > given:
                 kept.append(block[max(0, given - seen):])
             seen += len(block)
-        self._seek(here)
+        self.seek(here)
         return b"".join(kept)
 
     def _probe(self) -> bytes:

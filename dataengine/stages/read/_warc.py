@@ -15,9 +15,10 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import FileIO
+from typing import NamedTuple
 
 from dataengine.stages.read._http import parse_headers
 from dataengine.stages.read._open import Damage, Stream
@@ -30,9 +31,6 @@ _MOST_HEADER = 64 << 10
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _START = b"WARC/"
 _VERSION = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n")
-_ARC_LINE = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*:[^\r\n]{0,16384} [0-9A-Fa-f.:\-]{1,45} \d{8,14} [^ \r\n]{0,256} (\d{1,15})\r?\n")
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record whose length was as declared."""
@@ -111,8 +109,29 @@ class _Lz4(Stream):
             raise Damage(reason, f"the lz4 stream: {error}") from None
 
 
+class _ArcLine(NamedTuple):
+    """The line above an ARC record: ``URL address date type [five more in version 2] length``."""
+
+    size: int
+    headers: dict[str, str]
+    length: int
+
+
+def _arc_line(head: bytes) -> _ArcLine | None:
+    """The ARC line at the beginning of these bytes. URLs may hold spaces, so fields are counted from the right."""
+    end = head.find(b"\n", 0, _MOST_HEADER)
+    parts = head[:max(end, 0)].rstrip(b"\r").decode("utf-8", errors="replace").split(" ")
+    for date in (-3, -8):
+        if len(parts) > 1 - date and parts[-1].isdigit() and parts[date].isdigit() and len(parts[date]) in (8, 12, 14):
+            url = " ".join(parts[:date - 1])
+            if re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", url) and len(parts[-1]) < 16:
+                headers = {"warc-target-uri": url, "warc-date": parts[date], "content-type": parts[date + 1]}
+                return _ArcLine(end + 1, headers, int(parts[-1]))
+    return None
+
+
 def _starts_record(head: bytes) -> bool:
-    return head.startswith(_START) or _ARC_LINE.match(head) is not None
+    return head.startswith(_START) or _arc_line(head) is not None
 
 
 class _Reader:
@@ -130,11 +149,12 @@ class _Reader:
         self._at = 0
         self._base = start
         """Run offset of the buffer's first byte; in a plain file the file offset."""
-        self._first = start == 0
+        self._midway = start > 0
+        """The window may stand within a record."""
         self._run = stream.start
         self._next_run: bytes | None = None
         self._run_ended = False
-        self._packed = stream.codec is not None
+        self._packed = stream.codec is not None or isinstance(stream, _Lz4)
 
     # --- the window ---
 
@@ -156,7 +176,7 @@ class _Reader:
             if not self._stream.next_member():
                 self._run_ended = True
                 return False
-            block = self._head_of_member()
+            block = self._stream.read()
             if _starts_record(block):
                 self._next_run, self._run_ended = block, True
                 return False
@@ -164,9 +184,6 @@ class _Reader:
         self._buffer = self._buffer[self._at:] + block if self._at < len(self._buffer) else block
         self._at = 0
         return True
-
-    def _head_of_member(self) -> bytes:
-        return self._stream.read()
 
     def _have(self, count: int) -> bool:
         while len(self._buffer) - self._at < count:
@@ -225,32 +242,33 @@ class _Reader:
     # --- the grammar ---
 
     def records(self) -> Iterator[Record | Fault]:
+        """Everything from here to the end, faults included."""
         while True:
             try:
-                if not self._first and not self._packed:
-                    if not self._find_start():
-                        return
-                self._first = False
-                while self._open_run():
-                    while not self._run_ended or self._at < len(self._buffer):
-                        if 0 <= self._end <= self._here:
-                            return
-                        found = self._record()
-                        if found is None:
-                            break
-                        yield found
+                yield from self._runs()
                 return
             except Damage as damage:
-                place = self._place(self._here)
-                yield Fault(place, damage.reason, damage.detail, self._buffer[self._at:self._at + 1000])
+                yield Fault(self._damage_place(), damage.reason, damage.detail, self._buffer[self._at:self._at + 1000])
             except _Cut as cut:
                 if cut.record:
                     yield cut.record
                 yield cut.fault
-            if not self._stream.resync(lambda head: _START in head or _ARC_LINE.match(head) is not None):
+            if not self._stream.resync(lambda head: _START in head or _arc_line(head) is not None):
                 return
             self._start_run(b"")
-            self._first = True
+
+    def _runs(self) -> Iterator[Record | Fault]:
+        if self._midway and not self._find_start():
+            return
+        self._midway = False
+        while self._open_run():
+            while 0 > self._end or self._here < self._end:
+                found = self._record()
+                if found is None:
+                    break
+                yield found
+            else:
+                return
 
     def _record(self) -> Record | Fault | None:
         """The record at the window, or what is wrong with it; None at the end of the run.
@@ -261,75 +279,83 @@ class _Reader:
         if not self._have(1):
             return None
         offset = self._here
-        self._have(5)
-        if self._buffer.startswith(_START, self._at):
+        line = self._peek_line()
+        if line.startswith(_START):
             return self._warc_record(offset)
-        if arc := self._arc_line():
-            return self._arc_record(offset, arc)
-        raw = self._buffer[self._at:self._at + 1000]
-        self._find_start()
-        return Fault(self._place(offset), "corrupt", f"{self._here - offset} bytes here belong to no record", raw)
+        if arc := _arc_line(line):
+            self._skip(arc.size)
+            kind = "filedesc" if arc.headers["warc-target-uri"].startswith("filedesc:") else "response"
+            return self._with_block(offset, kind, arc.headers, arc.length, line[:arc.size])
+        return self._fault_before_next(
+            lambda size: Fault(self._place(offset), "corrupt", f"{size} bytes here belong to no record", line[:1000]))
 
     def _warc_record(self, offset: int) -> Record | Fault:
         head = self._head()
-        headers = parse_headers(head) if head else {}
-        length = headers.get("content-length", "")
         if head is None or not _VERSION.match(head):
             self._skip(len(_START))
-            self._find_start()
-            return Fault(self._place(offset), "bad_header", "a record header that has no end", head or b"")
+            fault = Fault(self._place(offset), "bad_header", "the header of a record has no end", (head or b"")[:1000])
+            return self._fault_before_next(lambda size: fault)
+        headers = parse_headers(head)
+        length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 16):
-            self._find_start()
             said = f"Content-Length is {length[:40]!r}" if length else "there is no Content-Length"
-            return Fault(self._place(offset), "bad_header", said, head, headers)
-        kind = headers.get("warc-type", "").lower()
-        return self._with_block(offset, kind, headers, int(length), head)
-
-    def _arc_record(self, offset: int, line: re.Match[bytes]) -> Record | Fault:
-        text = line[0].strip()
-        self._skip(len(line[0]))
-        url, address, date, mime, _ = text.decode("utf-8", errors="replace").rsplit(" ", 4)
-        headers = {"warc-target-uri": url, "warc-date": date, "content-type": mime, "warc-ip-address": address}
-        kind = "filedesc" if url.startswith("filedesc:") else "response"
-        return self._with_block(offset, kind, headers, int(line[1]), text)
+            fault = Fault(self._place(offset), "bad_header", said, head[:1000], headers)
+            return self._fault_before_next(lambda size: fault)
+        return self._with_block(offset, headers.get("warc-type", "").lower(), headers, int(length), head)
 
     def _with_block(self, offset: int, kind: str, headers: dict[str, str], length: int, head: bytes) -> Record | Fault:
-        place, body_at = self._place(offset), self._here
+        place, block_at, member = self._place(offset), self._here, self._stream.start
 
         def fault(reason: str, detail: str) -> Fault:
-            return Fault(place, reason, detail, head, headers)
+            return Fault(place, reason, detail, head[:1000], headers)
 
         try:
             block = self._take(min(length, self._limit))
-            got = len(block) + self._skip(length - len(block)) if len(block) == self._limit else len(block)
+            got = len(block)
+            if got == self._limit:
+                got += self._skip(length - got)
         except Damage as damage:
-            got = self._here + len(self._buffer) - self._at - body_at
+            got = self._here + len(self._buffer) - self._at - block_at
             raise _Cut(None, fault(damage.reason, f"{length} bytes declared, {got} read: {damage.detail}")) from None
         if got < length:
-            return self._wrong_length(block, fault, length, got)
+            self._rewind(block_at, block)
+            truncated = fault("truncated", f"{length} bytes declared, {got} read")
+            wrong = fault("bad_length", f"{length} bytes declared, but another record begins within them")
+            return self._fault_before_next(lambda size: wrong if self._have(1) else truncated)
         record = Record(place, kind, headers, block, length)
-        member = self._stream.start
         try:
             ended = self._terminated()
         except Damage as damage:
-            if damage.reason == "corrupt" and self._stream.start == member and offset == 0:
+            same = self._stream.start == member
+            if same and damage.reason == "corrupt" and offset == 0:
                 raise _Cut(None, fault("corrupt", damage.detail)) from None
-            raise _Cut(record, Fault(self._place(self._here), damage.reason, damage.detail)) from None
+            raise _Cut(record, Fault(self._damage_place(), damage.reason, damage.detail)) from None
         if not ended:
-            return self._wrong_length(block, fault, length, None)
+            self._rewind(block_at, block)
+            wrong = fault("bad_length", f"{length} bytes declared, but the record does not end there")
+            return self._fault_before_next(lambda size: wrong)
         if len(block) == length and (digest := headers.get("warc-block-digest")) and not digest_is(digest, block):
             return fault("bad_digest", f"the block is not what {digest[:80]} was taken of")
         return record
 
-    def _wrong_length(self, block: bytes, fault: Any, length: int, got: int | None) -> Fault:
-        """Tell a length that is wrong from a file that ends too early: look for a record within the block."""
-        if len(block) < length and got is None:
-            block = b""  # the beginning of a huge block: its rest has gone by
-        self._unread(block) if len(block) == (got if got is not None else length) else None
-        found = self._find_start()
-        if found or got is None:
-            return fault("bad_length", f"Content-Length is {length}, but the record does not end there")
-        return fault("truncated", f"{length} bytes declared, {got} read")
+    def _fault_before_next(self, fault: Callable[[int], Fault]) -> Fault:
+        """Move on to the next record of the run, then make the fault, given the bytes passed."""
+        here = self._here
+        try:
+            self._find_start()
+        except Damage as damage:
+            made = fault(self._here - here)
+            detail = f"{made.detail}; {damage.detail}"
+            raise _Cut(None, Fault(made.place, made.reason, detail, made.raw, made.headers)) from None
+        return fault(self._here - here)
+
+    def _rewind(self, block_at: int, block: bytes) -> None:
+        """Back to the beginning of a block whose length is wrong. What was skipped of a huge block in a packed file is gone."""
+        if not self._packed:
+            self._stream.seek(block_at)
+            self._buffer, self._at, self._base, self._run_ended = b"", 0, block_at, False
+        elif self._here - block_at < self._limit + 64:
+            self._unread(block + b"\n" * (self._here - block_at - len(block)))  # blank lines were passed
 
     def _terminated(self) -> bool:
         """Pass what stands behind a block. False where it is neither a blank line, a record nor the end.
@@ -338,7 +364,11 @@ class _Reader:
         """
         proper = self._have(4) and self._buffer.startswith(b"\r\n\r\n", self._at)
         self._skip_blank()
-        return proper or not self._have(5) or _starts_record(self._peek_line())
+        return proper or not self._have(1) or _starts_record(self._peek_line())
+
+    def _damage_place(self) -> str:
+        """Where damage lies: the member it is in, or behind the last good byte of the run."""
+        return self._place(self._here) if self._stream.start == self._run else str(self._stream.start)
 
     def _skip_blank(self) -> None:
         while self._have(1) and self._buffer[self._at] in b"\r\n":
@@ -350,9 +380,6 @@ class _Reader:
         while self._buffer.find(b"\n", self._at) < 0 and len(self._buffer) - self._at < _MOST_HEADER and self._more():
             pass
         return self._buffer[self._at:self._at + _MOST_HEADER]
-
-    def _arc_line(self) -> re.Match[bytes] | None:
-        return _ARC_LINE.match(self._peek_line())
 
     def _head(self) -> bytes | None:
         """The record header at the window, which is passed; None, and nothing passed, where it has no end."""
