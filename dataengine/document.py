@@ -24,6 +24,7 @@ Place = locate.Path
 Tree = dict[str, Any]
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_SYNTAX_TABLE, _SYNTAX_NAME = re.compile(r"\('[^()]*'(?:,)?\)"), r"'([^']*)'"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^{}\n]*)\}")
 
 
@@ -63,6 +64,13 @@ def _at(
     return Problem(Location(name, number, column, width), path, found, expected, write, visible)
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A value of ``--set``: it replaces what was there, also where both are tables."""
+
+    value: Any
+
+
 class Document:
     """The merged tree. `report` collects problems; `finish` raises them."""
 
@@ -70,6 +78,8 @@ class Document:
         self.main = main
         self.tree: Tree = {}
         self.problems: list[Problem] = []
+        self.profiles: tuple[str, ...] = ()
+        """The profiles one could choose."""
         self._origins: dict[Place, tuple[Source, Place]] = {}
 
     # -- merging
@@ -82,8 +92,11 @@ class Document:
         for name, value in overlay.items():
             at, within = (*here, name), (*inside, name)
             old = table.get(name)
-            if isinstance(value, dict) and isinstance(old, dict):
-                self._origins[at] = (source, within)
+            if isinstance(value, Whole):
+                self._replace(table, name, value.value, source, at, within)
+            elif isinstance(value, dict) and isinstance(old, dict):
+                if source.text:  # an override is no better place to show than the table's own
+                    self._origins[at] = (source, within)
                 self._merge(old, value, source, at, within)
             elif isinstance(value, dict) and isinstance(old, list) and len(at) == 2 and at[0] == "data":
                 self._merge_blocks(old, value, source, at, within)
@@ -100,8 +113,9 @@ class Document:
     def _merge_blocks(self, blocks: list[Any], overlay: Tree, source: Source, here: Place, inside: Place) -> None:
         """``{ gopher = { min_words = 40 } }`` over the blocks of a lane."""
         for name, value in overlay.items():
-            index, within = block_index(blocks, name), (*inside, name)
-            if index is None and isinstance(value, dict):
+            within = (*inside, name)
+            is_verb = any(stage.startswith(f"{name}.") for stage in _stages(blocks))
+            if is_verb and isinstance(value, dict):
                 for noun, inner in value.items():
                     self._merge_block(blocks, f"{name}.{noun}", inner, source, here, (*within, noun))
             else:
@@ -122,6 +136,7 @@ class Document:
                 inside, found, f"an index from 0 to {len(blocks) - 1}, or a stage that stands once in the lane",
                 f"data.{lane}.{near}" if near else "", at_key=True))
         elif not isinstance(value, dict):
+            value = value.value if isinstance(value, Whole) else value
             self.problems.append(source.problem(
                 inside, f"{words.a_value(value)} cannot replace a whole block",
                 "a field of the block and its value", f"data.{lane}.{name}.FIELD = {words.toml(value)}"))
@@ -281,8 +296,10 @@ def _syntax_problem(source: Source, message: str) -> Problem:
         number = len(lines) - 1 if lines[-1] == "" and len(lines) > 1 else len(lines)
         column = len(lines[number - 1].rstrip("\r")) + 1
     line = lines[number - 1].rstrip("\r")
-    found = f"this is not TOML: {_SYNTAX_PLACE.sub('', message)}"
-    expected, write = _syntax_hint(line)
+    trouble = _SYNTAX_PLACE.sub("", message)
+    trouble = _SYNTAX_TABLE.sub(lambda match: f"[{'.'.join(re.findall(_SYNTAX_NAME, match[0]))}]", trouble)
+    found = f"this is not TOML: {trouble}"
+    expected, write = ("a closing quote", "") if "character '\\n'" in trouble else _syntax_hint(line)
     return _at(source.name, line, number, column, 1, "", locate.shown(found), expected, write)
 
 
@@ -310,6 +327,7 @@ def compose(path: Path, overrides: Sequence[str], profile: str | None) -> Docume
     main, tree = read(path, name)
     document = Document(main)
     _extend(document, path.absolute(), main, tree, project_root(path), ())
+    document.finish()  # without the base nobody knows what is missing
     _choose_profile(document, profile)
     for override in overrides:
         _override(document, override)
@@ -368,6 +386,7 @@ def _choose_profile(document: Document, profile: str | None) -> None:
     if not isinstance(profiles, dict):
         document.report(("profiles",), f"{words.a_value(profiles)} where profiles are listed", "tables [profiles.NAME]")
         profiles = {}
+    document.profiles = tuple(name for name, table in profiles.items() if isinstance(table, dict))
     for name, table in profiles.items():
         if not isinstance(table, dict):
             document.report(("profiles", name), f"{words.a_value(table)} is no profile", "a table",
@@ -406,9 +425,9 @@ def _override(document: Document, override: str) -> None:
         near = words.nearest(keys[1], _names(document, keys[0]))
         document.problems.append(source.problem(
             (), f"there is no {render((keys[0], keys[1]))}", words.one_of(_names(document, keys[0])),
-            f"--set {render((keys[0], near, *keys[2:]))}={text.strip()}" if near else ""))
+            f"--set {render((keys[0], near, *keys[2:]))}=..." if near else ""))
     else:
-        tree: Any = _override_value(text.strip())
+        tree: Any = Whole(_override_value(text.strip()))
         for part in reversed(keys):
             tree = {part: tree}
         document.merge(tree, source)

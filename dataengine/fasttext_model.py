@@ -6,9 +6,12 @@ only. Both wrap one C++ object, which is used here directly: their Python sides 
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +64,7 @@ class Model:
         """Raises InputError where the file cannot be read or is no whole fastText model."""
         if fault := fault_of(path):
             raise InputError(fault, expected="a model saved by fastText (.bin or .ftz)")
+        self._path = path
         self._model = _classes()(model_path=str(path)).f
 
     def predict(self, line: str, most: int = 1) -> list[tuple[str, float]]:
@@ -74,6 +78,13 @@ class Model:
         # The public function adds the line break too: it is the model's end-of-sentence word.
         found = self._model.predict(line + "\n", most, 0.0, "strict")
         return [(label, min(probability, 1.0)) for probability, label in found]
+
+    def require(self, label: str) -> None:
+        """Raises InputError where the model does not have `label`."""
+        if self._model.getLabelId(label) < 0:
+            known = self._model.getLabels("replace")[0]
+            raise InputError(f'the model has no label "{label}"', where=str(self._path),
+                             expected=f"one of its {len(known)}: {', '.join(known[:10])}")
 
     def probability(self, line: str, label: str) -> float:
         """The probability of `label`; 0.0 where the model does not have it."""
@@ -104,7 +115,7 @@ def load_language_model() -> Model:
 def train(lines: Path, model: Path, **settings: Any) -> None:
     """Train a supervised model on a file of labelled lines and write it to `model`. One thread: same bytes twice.
 
-    Raises RunFailed where the installed fasttext cannot train.
+    Raises RunFailed where the installed fasttext cannot train, or training diverged.
     """
     import fasttext
 
@@ -112,7 +123,33 @@ def train(lines: Path, model: Path, **settings: Any) -> None:
         raise RunFailed("the installed module fasttext predicts but cannot train",
                         expected="fasttext-numpy2; fasttext-predict puts its files in the same place",
                         write=f"{REINSTALL} fasttext-numpy2")
-    fasttext.train_supervised(input=str(lines), thread=1, verbose=0, **settings).save_model(str(model))
+    try:
+        with zeroed_memory():
+            trained = fasttext.train_supervised(input=str(lines), thread=1, verbose=0, **settings)
+    except RuntimeError as error:
+        raise RunFailed(f"fastText could not train: {error}", expected="a learning rate at which it does not diverge",
+                        write=f"learning_rate = {settings.get('lr', 0.1) / 4}") from None
+    trained.save_model(str(model))
+
+
+@contextmanager
+def zeroed_memory() -> Iterator[None]:
+    """While it lasts, glibc's malloc hands out zeroed memory.
+
+    With one thread fastText draws only the first tenth of its matrix at random and leaves the rest as malloc gave it:
+    zeros in a fresh process, and in a used one whatever stood there, which made other models or ended in NaN.
+    M_PERTURB fills new memory with the complement of its argument. Another libc without it is left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        yield
+        return
+    m_perturb = -6
+    mallopt(m_perturb, 255)
+    try:
+        yield
+    finally:
+        mallopt(m_perturb, 0)
 
 
 def _classes() -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dataengine import sql
 from dataengine.errors import QueryRefused
-from dataengine.judged import judge, measures
+from dataengine.judged import judge, measures, short
 from dataengine.ledger import Ledger, Reason, Step
 from dataengine.terminal import clip, number, safe_text, say
 
@@ -24,11 +24,12 @@ class Sample:
     """One document and why it is where it is."""
 
     group: str
-    """``kept`` or ``dropped web.3.too_few_words``."""
+    """``kept web`` (at the end of this lane) or ``dropped web.3.too_few_words``."""
     row: dict[str, Any]
-    judged: list[str]
-    """The rules of the step that dropped it, in words; for a kept one those of all steps of its lane."""
+    broken: list[str]
+    """The rules that it breaks, in words."""
     measured: dict[str, Any]
+    """What the step that dropped it measured; for a kept one, what all steps of its lane did."""
 
 
 def choose(ledger: Ledger, why: str) -> list[Reason]:
@@ -56,14 +57,15 @@ def samples(
     ledger: Ledger, *, reasons: list[Reason] | None = None, kept: bool = True, step: str | None = None,
     lane: str | None = None, n: int = 3, seed: int = 0,
 ) -> list[Sample]:
-    """At most `n` documents of each group: the kept, if asked for, and each reason (all, where `reasons` is None)."""
+    """At most `n` documents of each group: the kept of each lane, if asked for, and each reason (None: all reasons)."""
     connection = sql.connect(ledger)
     wanted = [reason for reason in (ledger.reasons if reasons is None else reasons)
               if step in {None, reason.step} and lane in {None, reason.lane}]
     found = []
     if kept and step is None:
-        lanes = " AND lane = $lane" if lane else ""
-        found += _drawn(ledger, connection, "kept", "docs", f"true{lanes}", {"lane": lane} if lane else {}, n, seed)
+        for name in dict.fromkeys(shard.segment.lane for shard in ledger.kept()):
+            if lane in {None, name}:
+                found += _drawn(ledger, connection, f"kept {name}", "docs", "lane = $lane", {"lane": name}, n, seed)
     for reason in wanted:
         view = "dropped" if reason.kind == "dropped" else "quarantined"
         found += _drawn(ledger, connection, f"{reason.kind} {reason.step}.{reason.reason}", view,
@@ -91,9 +93,9 @@ def _drawn(
 
 def _sample(ledger: Ledger, group: str, row: dict[str, Any]) -> Sample:
     steps = _steps_of(ledger, row)
-    judged = [str(rule) for step in steps for rule in judge(step, row)]
+    broken = [str(rule) for step in steps for rule in judge(step, row) if rule.broken]
     measured = {name: value for step in steps for name, value in measures(step, row).items()}
-    return Sample(group, row, judged, measured)
+    return Sample(group, row, broken, measured)
 
 
 def _steps_of(ledger: Ledger, row: dict[str, Any]) -> list[Step]:
@@ -107,19 +109,22 @@ def _steps_of(ledger: Ledger, row: dict[str, Any]) -> list[Step]:
 def show(ledger: Ledger, found: list[Sample], width: int = 400) -> None:
     """Print samples for people, grouped, text cut at `width` characters."""
     totals = {f"{reason.kind} {reason.step}.{reason.reason}": reason.rows for reason in ledger.reasons}
-    totals["kept"] = sum(shard.record.rows or 0 for shard in ledger.kept())
-    group = None
+    for shard in ledger.kept():
+        group = f"kept {shard.segment.lane}"
+        totals[group] = totals.get(group, 0) + (shard.record.rows or 0)
+    shown = ""
     for sample in found:
-        if sample.group != group:
-            group = sample.group
-            say(f"== {safe_text(group)}: {number(totals.get(group))} documents")
+        if sample.group != shown:
+            shown = sample.group
+            say(f"== {safe_text(shown)}: {number(totals.get(shown))} documents")
         row = sample.row
         say("  ".join(safe_text(row[name], 200) for name in ("id", "origin", "url") if row.get(name)))
-        for words in sample.judged:
+        for words in sample.broken:
             say(f"    {clip(words, 200)}")
-        for key in ("duplicate_of", "detail"):
-            if row.get(key):
-                say(f"    {key} {clip(row[key], 200)}")
+        measured = {name: row[name] for name in ("duplicate_of", "detail") if row.get(name)} | sample.measured
+        if measured:
+            shown_values = (f"{safe_text(name)} {short(value)}" for name, value in measured.items() if value is not None)
+            say(f"    {', '.join(shown_values)}")
         say(f"    | {clip(row.get('text', ''), width)}")
         say()
     if not found:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dataengine import stage as stages
 from dataengine.ledger import Step
+from dataengine.terminal import clip
 
 CONTENT = frozenset({*stages.BASE_COLUMNS, "text", "html", "messages"})
 """Columns that are the document, not something measured."""
@@ -29,8 +30,8 @@ class Judged:
 
     def __str__(self) -> str:
         sign = "drops" if self.broken else "passes"
-        rule = f"dropped if {self.op} {self.field} ({_short(self.threshold)})"
-        return f"{self.measure} = {_short(self.value)}, {rule}: {sign}"
+        rule = f"dropped if {self.op} {self.field} ({short(self.threshold)})"
+        return f"{self.measure} = {short(self.value)}, {rule}: {sign}"
 
 
 def judge(step: Step, row: Mapping[str, Any]) -> list[Judged]:
@@ -77,5 +78,6 @@ def _broken(op: str, value: Any, threshold: Any) -> bool:
     return bool(stages.OPERATORS[op](value, threshold))
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "nothing" if value is None else str(value)
+def short(value: Any) -> str:
+    """A value for people, on one line."""
+    return f"{value:.4g}" if isinstance(value, float) else "nothing" if value is None else clip(value, 120)

@@ -218,8 +218,10 @@ class Ledger:
                 continue
             for task in segment.tasks:
                 manifest = self.manifest(segment, task)
+                if manifest is None or (name is not None and name not in manifest.files):
+                    continue
                 folder = task_folder(self.folder, segment.name, task)
-                for file, record in sorted(manifest.files.items()) if manifest else ():
+                for file, record in sorted(manifest.files.items()):
                     if name is None or file == name:
                         yield Shard(segment, task, file, folder / _inside(file, folder), record)
 
@@ -286,7 +288,7 @@ def _segment(entry: Mapping[str, Any], path: Path) -> Segment:
 
 
 def _inside(name: str, folder: Path) -> str:
-    if name.startswith("/") or ".." in Path(name).parts:
+    if name.startswith("/") or ".." in name.split("/"):
         raise CorruptShard(f"the manifest names {name!r}, which is outside its folder", where=str(folder / MANIFEST))
     return name
 

@@ -163,7 +163,8 @@ class Positions:
             self._table(value, here)
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                self._value(item, (*here, index))
+                placed = isinstance(item.get("value_line"), int | tuple)  # a table in a list in a list is not
+                (self._value if placed else self._table)(item, (*here, index))
 
     def _span(self, line: int | tuple[int, int], columns: int | tuple[int, int]) -> Span:
         """toml-rs counts columns in bytes of UTF-8 and includes the last one; a value of many lines has two lines."""

@@ -109,6 +109,19 @@ def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) 
     """
     path = Path(path)
     document = documents.compose(path, overrides, profile)
+    for other in document.profiles:  # what only another profile holds is part of the text too
+        if other != profile:
+            unchosen = documents.compose(path, overrides, other)
+            _read(unchosen, path)
+            document.problems += unchosen.problems
+    recipe = _read(document, path)
+    document.finish()
+    assert recipe is not None  # else there was something to raise
+    return recipe
+
+
+def _read(document: Document, path: Path) -> Recipe | None:
+    """The recipe in a document, or None after problems were reported to it."""
     base = path.absolute().parent
     _known_tables(document)
     tree = document.tree
@@ -121,8 +134,9 @@ def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) 
     )
     references.check(document, parts)
     trains = _shapes(document, parts.trains, base)
-    document.finish()
-    assert head is not None and run is not None  # else there was something to raise
+    if document.problems:
+        return None
+    assert head is not None and run is not None  # else there was a problem
     return Recipe(
         name=head.name, seed=head.seed, file=path, base=base,
         lanes={lane: _blocks(lane, drafts, head.seed) for lane, drafts in parts.lanes.items()},
@@ -131,17 +145,21 @@ def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) 
     )
 
 
-TOP = ("name", "seed", "vars", "extends", "profiles", "data", "classifier", "tokenizer", "mix", "train", "run")
+TOP = {
+    "name": "name = ...", "seed": "seed = ...", "vars": "[vars]", "extends": "extends = ...",
+    "profiles": "[profiles.NAME]", "data": "[[data.NAME]]", "classifier": "[classifier.NAME]",
+    "tokenizer": "[tokenizer]", "mix": "[mix.NAME]", "train": "[train.NAME]", "run": "[run]",
+}
+"""What a recipe may hold, and how it is written."""
 
 
 def _known_tables(document: Document) -> None:
-    tables = set(TOP) - {"name", "seed", "extends"}
     for name, value in document.tree.items():
         if name not in TOP:
             near = words.nearest(name, TOP)
-            meant = f"[{near}]" if near in tables else f"{near} = {words.clipped(words.toml(value), 100)}"
-            document.report((name,), f"a recipe has no {words.string(name)}", words.one_of(TOP), meant if near else "",
-                            at_key=True)
+            meant = TOP.get(near, "").replace("...", words.clipped(words.toml(value), 100))
+            found = f"a recipe has no {words.string(name)}"
+            document.report((name,), found, words.one_of(list(TOP)), meant, at_key=True)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -173,7 +191,7 @@ def _named(document: Document, table: str) -> dict[str, Any]:
             meant = name in fields or words.nearest(name, fields)
             document.report(place, f"{words.a_value(values)} where a table [{table}.NAME] stands",
                             f"a name for the {table}: [{table}.NAME]",
-                            f"[{table}.broad]\n{name} = {words.toml(values)}" if meant else "")
+                            words.lines(f"[{table}.NAME]", f"{name} = {words.toml(values)}") if meant else "")
     return {name: config for name, config in found.items() if config is not None}
 
 
@@ -201,7 +219,7 @@ def _drafts(document: Document) -> dict[str, list[Draft]]:
     lanes = document.tree.get("data", {})
     if not isinstance(lanes, dict) or not lanes:
         document.report(("data",), "the recipe has no lane", "at least one lane that reads",
-                        '[[data.web]]\nstage = "read.jsonl"\npaths = "documents/*.jsonl"')
+                        words.lines("[[data.web]]", 'stage = "read.jsonl"', 'paths = "documents/*.jsonl"'))
         return {}
     return {lane: _lane(document, lane, blocks) for lane, blocks in lanes.items()}
 
@@ -234,7 +252,8 @@ def _block(document: Document, place: Place, block: dict[str, Any]) -> Draft:
                         f"this line in block 0 of {lane}, or a lane of its own", at_key=True)
     elif index > 0 and known and known.kind == "read":
         document.report((*place, "stage"), f"{known.name} reads, so it stands first in its lane",
-                        "a lane of its own, which others take from", f"[[data.NAME]]\nstage = {words.toml(known.name)}")
+                        "a lane of its own, which others take from",
+                        words.lines("[[data.NAME]]", f"stage = {words.toml(known.name)}"))
     elif index == 0 and known and known.kind == "read" and "from" in block:
         document.report((*place, "from"), f"{known.name} reads, so it takes nothing from other lanes",
                         "a lane that either reads or takes from others", at_key=True)
@@ -299,7 +318,7 @@ def _shapes(document: Document, trains: Mapping[str, TrainConfig], base: Path) -
             document.report(("train", name, "model"),
                             f"train.{train.init}, whose weights it starts from, has another shape",
                             "no model, or the same shape")
-        if train.model is None and train.init is None:
+        if not {"model", "init"} & document.tree["train"][name].keys():
             document.report(("train", name), f'[train.{name}] needs "model" or "init"',
                             "the shape of a model, a TOML file that holds one, or a train to start from",
                             "model = { width = 512, layers = 8, heads = 8 }")

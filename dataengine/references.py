@@ -75,7 +75,7 @@ def check(document: Document, parts: Parts) -> None:
             others = [other for other in declared[table] if (table, other) != edge.user]
             near = words.nearest(name, others)
             document.report(edge.place, f"there is no {NOUNS[table]} {words.clipped(words.toml(name))}",
-                            words.one_of(others) or f"the name of a table [{table}.NAME]",
+                            f"a {NOUNS[table]}: {words.one_of(others)}" if others else f"a table [{table}.NAME]",
                             words.toml(near) if near else "")
     _check_circles(document, [*edges, *_through_tokenizer(parts)])
     _check_twice(document, parts)
@@ -195,13 +195,14 @@ def _check_tokenizer(document: Document, parts: Parts) -> None:
     if parts.mixes and "tokenizer" not in document.tree:
         name, mix = next(iter(parts.mixes.items()))
         document.report(("mix", name), "a mix is counted in tokens, but there is no [tokenizer]",
-                        "a tokenizer learnt from a lane", f"[tokenizer]\nlearn_from = {words.toml(mix.sources[0])}")
+                        "a tokenizer learnt from a lane",
+                        words.lines("[tokenizer]", f"learn_from = {words.toml(mix.sources[0])}"))
 
 
 def _check_objectives(document: Document, parts: Parts) -> None:
     for name, train in parts.trains.items():
-        mix = parts.mixes.get(train.mix)
-        if mix and train.objective == "sft" and mix.format == "text":
+        mix = document.tree["mix"].get(train.mix) if train.mix in parts.mixes else None
+        if mix and train.objective == "sft" and mix.get("format", "text") == "text":
             document.report(("train", name, "objective"),
                             f'"sft" learns from conversations, but [mix.{train.mix}] is made of text',
                             f'[mix.{train.mix}] with format = "messages"', 'objective = "next_token"')

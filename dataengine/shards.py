@@ -32,8 +32,8 @@ KEPT, DROPPED, QUARANTINED = "kept.parquet", "dropped.parquet", "quarantined.par
 
 GROUP_ROWS = 8192
 GROUP_BYTES = 32 << 20
-ZSTD_LEVEL = 1
-"""Level 3 makes text shards 6 % smaller and took 1.7 times the CPU to write."""
+ZSTD_LEVEL = 3
+"""88 MB of Python sources on one core: level 1 wrote 296 MB/s, level 3 252 MB/s and 9 % fewer bytes, level 5 106 MB/s."""
 
 BIG_COLUMNS = frozenset({"text", "html", "id", "origin", "url", "title", "detail", "messages", "duplicate_of"})
 """Columns whose values hardly repeat: no dictionary and no statistics, which would cost time and help no reader."""

@@ -111,8 +111,11 @@ def one_reading_statement(connection: duckdb.DuckDBPyConnection, text: str) -> s
     import duckdb
 
     try:
+        text.encode()
         statements = connection.extract_statements(text)
-    except (duckdb.Error, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
+        raise QueryRefused("the query is not Unicode text", expected="UTF-8") from error
+    except duckdb.Error as error:
         raise refused(connection, error) from error
     if not statements:
         raise QueryRefused("the query is empty", write='something like "SELECT step, reason, rows FROM reasons"')

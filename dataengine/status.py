@@ -56,7 +56,7 @@ def show(ledger: Ledger) -> None:
     _show_funnel(ledger)
     figures = totals(ledger)
     if figures:
-        shown = ([*key, value if isinstance(value, str) else number(value)] for key, value in figures.items())
+        shown = [[*key, value if isinstance(value, str) else number(value)] for key, value in figures.items()]
         table(["step", "figure", "value"], shown, right=["value"], cell=100)
     head = quarantine_head(ledger)
     if head:

@@ -10,23 +10,31 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_v
 
 from dataengine.stage import StageConfig
 
-_AMOUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([A-Za-z]*)")
-_SIZES = {"": 1, "b": 1, **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
-          **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}}
+_AMOUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+          "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
-def _amount(given: Any, units: dict[str, int], what: str) -> Any:
+def _amount(given: Any, units: dict[str, int], noun: str) -> Any:
     """Text with a unit as an exact whole number; everything else as it is, for pydantic to judge."""
     if not isinstance(given, str):
         return given
     match = _AMOUNT.fullmatch(given.strip())
     if not match or match[2].lower() not in units:
-        raise ValueError(f"the text {given[:60]!r} is no {what}")
+        raise ValueError(f"the text {given[:60]!r} is no {noun}")
     amount = Decimal(match[1].replace("_", "")) * units[match[2].lower()]
     if amount != int(amount):
         raise ValueError(f"{given[:60]!r} is not a whole number")
     return int(amount)
+
+
+def _size(given: Any) -> Any:
+    return _amount(given, _SIZES, "size")
+
+
+def _count(given: Any) -> Any:
+    return _amount(given, _COUNTS, "count")
 
 
 def _as_tuple(given: Any) -> Any:
@@ -40,16 +48,10 @@ def _with_unit(example: str, units: str) -> WithJsonSchema:
     ]})
 
 
-Size = Annotated[
-    int, BeforeValidator(lambda given: _amount(given, _SIZES, "size")), Field(ge=1),
-    _with_unit("20MB", "[kKmMgGtT]?[iI]?[bB]|"),
-]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1), _with_unit("20MB", "([kKmMgGtT][iI]?)?[bB]|")]
 """Bytes: a whole number, or text such as ``"20MB"`` (10^6 bytes) and ``"20MiB"`` (2^20 bytes)."""
 
-Count = Annotated[
-    int, BeforeValidator(lambda given: _amount(given, _COUNTS, "count")), Field(ge=1),
-    _with_unit("300M", "[kKmMbBtT]?"),
-]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=1), _with_unit("300M", "[kKmMbBtT]?")]
 """How many: a whole number, or text such as ``"1.5k"``, ``"300M"``, ``"20B"`` (10^9)."""
 
 Lanes = Annotated[

@@ -30,14 +30,20 @@ _MISSING = object()
 
 
 def validate(document: Document, model: type[Model], values: dict[str, Any], place: Place, name: str) -> Model | None:
-    """`values`, found at `place`, as a `model`; None when problems were reported. `name` is what has the fields."""
+    """`values`, found at `place`, as a `model`; `name` is what has the fields.
+
+    Where problems were reported, the config is made of the fields that are right, so that what they refer to can be
+    checked too; it is None where too little is right.
+    """
     faults = _faults(model, values)
     if isinstance(faults, BaseModel):
         return faults
     table = _Table(document, model, values, place, name)
     for where, group in _by_place(values, faults).items():
         table.report(where, group)
-    return None
+    wrong = {fault["loc"][0] for fault in faults if fault["loc"]}
+    rest = _faults(model, {field: value for field, value in values.items() if field not in wrong})
+    return rest if isinstance(rest, BaseModel) else None
 
 
 def _faults(model: type[Model], values: Any) -> Model | list[Fault]:
@@ -125,18 +131,19 @@ class _Table:
             self._unfit(where, group)
 
     def _missing(self, where: Place) -> None:
-        *outer, field = where
-        owner = self.name if not outer else words.clipped(str(outer[-1]))
+        outer, field, owner = where[:-1], where[-1], self._owner(where)
+        known = self._fields(outer)
+        if any(words.nearest(name, known) == field for name in _at(self.values, outer) if name not in known):
+            return  # a misspelt field is one problem, not two
         self.document.report(
-            self.place + tuple(outer), f"{owner} needs {words.string(str(field))}",
+            self.place + outer, f"{owner} needs {words.string(str(field))}",
             self._explained(where), self._assignment(where, self._fitting(where, self._proposals(where, _MISSING))))
 
     def _unknown(self, where: Place) -> None:
-        *outer, field = where
-        fields = [name for schema in self._schemas(tuple(outer)) for name in schema.get("properties", {})]
+        outer, field, owner = where[:-1], where[-1], self._owner(where)
+        fields = self._fields(outer)
         near = words.nearest(str(field), fields)
-        owner = self.name if not outer else words.clipped(str(outer[-1]))
-        taken = near in _at(self.values, tuple(outer))
+        taken = near in _at(self.values, outer)
         write = self._assignment((*outer, near), _at(self.values, where)) if near and not taken else ""
         self.document.report(
             self.place + where, f"{owner} has no field {words.string(str(field))}",
@@ -163,10 +170,16 @@ class _Table:
         write = self._assignment(where, self._fitting(where, self._proposals(where, value)))
         self.document.report(self.place + where, found, expected, write)
 
+    def _owner(self, where: Place) -> str:
+        return self.name if len(where) == 1 else words.clipped(str(where[-2]))
+
     # -- what fits
 
     def _schemas(self, where: Place) -> list[words.Schema]:
         return words.follow(self.schema, self.definitions, where)
+
+    def _fields(self, where: Place) -> list[str]:
+        return [name for schema in self._schemas(where) for name in schema.get("properties", {})]
 
     def _expected(self, where: Place) -> str:
         return words.expectation(self._schemas(where), self.definitions)
@@ -175,7 +188,7 @@ class _Table:
         """What is expected, and the first sentence of the field's help."""
         fields = [schema.get("properties", {}).get(where[-1], {}) for schema in self._schemas(where[:-1])]
         help_text = next((field["description"] for field in fields if "description" in field), "")
-        first = " ".join(help_text.split(". ")[0].removesuffix(".").split())
+        first = " ".join(help_text.replace("``", "").split(". ")[0].removesuffix(".").split())
         return ": ".join(filter(None, (self._expected(where), words.clipped(first, 100))))
 
     def _fitting(self, where: Place, proposals: Iterator[Any]) -> Any:
@@ -222,6 +235,8 @@ def _trouble(fault: Fault) -> str:
             return "is too long"
         case "finite_number":
             return "is not finite"
+        case "byte_size" | "byte_size_unit":
+            return "is no size"
         case _:
             return "does not fit here"
 
@@ -234,7 +249,9 @@ def _meant(value: Any, schemas: list[words.Schema]) -> Iterator[Any]:
         if near:
             yield near
         yield from _unquoted(value)
-        yield re.sub(r"[^A-Za-z0-9._-]+", "-", value).strip("-._")  # a name that becomes part of file names
+        cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", value).strip("-._")
+        if any(re.fullmatch(schema.get("pattern", "(?!)"), cleaned) for schema in schemas):
+            yield cleaned  # a name that becomes part of file names
     if isinstance(value, float) and value.is_integer():
         yield int(value)
     if isinstance(value, bool):

@@ -34,7 +34,7 @@ def verify(ledger: Ledger) -> Report:
         report.files += 1
         report.bytes += shard.record.bytes
         report.rows += shard.record.rows or 0
-        problem = wrong_with(shard)
+        problem = wrong_with(shard) or miscounted(shard, ledger.manifest(shard.segment, shard.task))
         if problem:
             report.problems.append((shard.path.relative_to(ledger.folder).as_posix(), problem))
     return report
@@ -107,6 +107,26 @@ def wrong_with(shard: Shard) -> str:
         return f"{error.found}{f'; expected {error.expected}' if error.expected else ''}"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    return ""
+
+
+def miscounted(shard: Shard, manifest: Manifest | None) -> str:
+    """Where the rows of a dropped or quarantined shard, counted by step and reason, are not what the accounts say."""
+    import pyarrow as pa
+
+    side = {DROPPED: "dropped", QUARANTINED: "quarantined"}.get(shard.name)
+    if side is None or manifest is None or shard.segment.kind != "rows":
+        return ""
+    said = {(account.step, reason): rows for account in manifest.accounts
+            for reason, rows in getattr(account, side).items() if rows}
+    batches = list(read_batches(shard.path, columns=["step", "reason"], max_rows=1 << 20))
+    groups = pa.Table.from_batches(batches).group_by(["step", "reason"]).aggregate([([], "count_all")]) if batches else None
+    columns = (groups["step"], groups["reason"], groups["count_all"]) if groups else ((), (), ())
+    there = {(str(step), str(reason)): rows.as_py() for step, reason, rows in zip(*columns, strict=True)}
+    for step, reason in sorted(said.keys() | there.keys()):
+        if said.get((step, reason), 0) != there.get((step, reason), 0):
+            return (f"{there.get((step, reason), 0)} rows for {reason} in {step}, "
+                    f"the accounts say {said.get((step, reason), 0)}")
     return ""
 
 

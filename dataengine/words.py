@@ -52,6 +52,11 @@ def _either(phrases: Sequence[str]) -> str:
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} or {phrases[-1]}"
 
 
+def lines(*texts: str) -> str:
+    """Several lines to write, set under the first one as a message shows it."""
+    return "\n              ".join(texts)
+
+
 def clipped(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
@@ -65,6 +70,8 @@ def toml(value: Any) -> str:
             return string(value)
         case list() | tuple():
             return f"[{', '.join(map(toml, value))}]"
+        case dict() if not value:
+            return "{}"
         case dict():
             return "{ " + ", ".join(f"{key(name)} = {toml(item)}" for name, item in value.items()) + " }"
         case _:
@@ -140,7 +147,7 @@ def _phrase(schema: Schema, definitions: Schema) -> str:
         case "boolean":
             return "true or false"
         case "string":
-            like = schema.get("examples")
+            like = schema.get("examples") or _PATTERNS.get(schema.get("pattern", ""))
             return f"text such as {toml(like[0])}" if like else "text"
         case "array":
             inner = expectation(alternatives(schema.get("items", {}), definitions), definitions)
@@ -150,6 +157,10 @@ def _phrase(schema: Schema, definitions: Schema) -> str:
             return _table_phrase(schema, definitions)
         case _:
             return "any value"
+
+
+_PATTERNS = {r"^\s*(\d*\.?\d+)\s*(\w+)?": ["20MiB"]}
+"""What pydantic's own patterns mean: ByteSize."""
 
 
 def _table_phrase(schema: Schema, definitions: Schema) -> str:

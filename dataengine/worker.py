@@ -26,9 +26,6 @@ from typing import Any
 CURSOR = struct.Struct("<qqq")
 """task number, batch, row: what the worker is on. Written whole; a torn read is one missed beat, nothing more."""
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS",
-                    "RAYON_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
 
 def main(run: str, answers: str, cursor: str, memory: str) -> None:
     """Serve until the input ends."""

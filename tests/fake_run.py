@@ -123,9 +123,30 @@ def small_run(folder: Path) -> Path:
              kept=[row(7, "print(1)", "code", language="python", words=1.0)],
              accounts=[Account("corpus.0", "corpus", "dedup.exact", 1, 0, 1, {}, {}, 8, 8, 0.1)])
     good = run.segment("classifier.good", "", [("classifier.good", "classifier", {})], kind="classifier", final=False)
-    run.task(good, files={"model.bin": b"model"}, figures={"precision": 0.97, "heldout": {"web": 1.5}, "sample": "hello"})
+    run.task(good, files={"model.bin": b"model"},
+             figures={"precision": 0.97, "heldout": {"web": 1.5}, "sample": "hello"})
     tokens(run)
     return run.save()
+
+
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\u202c \u200bzero \x00\x7f\r\n[bold]markup[/bold] <b>&'\" end"
+"""Repaints, retitles, clears the screen, reorders, hides, and looks like markup."""
+
+
+def hostile_run(folder: Path) -> Path:
+    """A run in which every string that data or a plugin can choose is hostile."""
+    run = FakeRun(folder, name=HOSTILE)
+    segment = run.segment("web.0-1", "web", [("web.0", "read.jsonl", {"paths": [HOSTILE]}), ("web.1", HOSTILE, {})])
+    bad = {"source": HOSTILE, "origin": HOSTILE, "url": HOSTILE, "text": HOSTILE}
+    lost = {"step": "web.1", "stage": HOSTILE, "reason": HOSTILE}
+    run.task(
+        segment, more={HOSTILE: pa.string(), "duplicate_of": pa.string()},
+        kept=[{"id": doc_id(1), **bad, HOSTILE: HOSTILE}],
+        dropped=[{"id": doc_id(2), **bad, **lost, HOSTILE: HOSTILE, "duplicate_of": HOSTILE}],
+        quarantined=[{"id": doc_id(3), **bad, **lost, "detail": HOSTILE}], figures={HOSTILE: HOSTILE, "n": 1},
+        accounts=[Account("web.0", "web", "read.jsonl", 3, 0, 3), Account(
+            "web.1", "web", HOSTILE, 3, 0, 1, {HOSTILE: 1}, {HOSTILE: 1}, 1, 1, 0.1)])
+    return run.save(state=HOSTILE)
 
 
 def tokens(run: FakeRun) -> None:

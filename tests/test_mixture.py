@@ -31,7 +31,7 @@ def test_the_order_is_that_of_positions_sorted_on_the_line(mixture: Mixture) -> 
 
 
 @settings(max_examples=100, deadline=None)
-@given(mixtures(200))
+@given(mixtures(80))
 def test_every_prefix_is_in_proportion(mixture: Mixture) -> None:
     sources, total = len(mixture.quotas), len(mixture)
     drawn = [0] * sources

@@ -23,7 +23,8 @@ MARKS = ["</s>", "<s>", "<unk>", "<pad>", END, "<0x41>", "<0x0A>", *ROLES.values
 
 def corpus(count: int = 400, seed: int = 1) -> list[str]:
     draw = random.Random(seed)
-    texts = [" ".join(draw.choices(WORDS, k=30)) for _ in range(count)]
+    coined = ["".join(draw.choices(["ka", "lo", "mi", "ru", "ten", "sto"], k=draw.randrange(2, 4))) for _ in range(150)]
+    texts = [" ".join(draw.choices(WORDS + coined, k=30)) for _ in range(count)]
     code = [f"def f{i}(x):\n    if x:\n        return {i}\n" for i in range(50)]
     return texts + code + [" ".join(MARKS)] * 50  # marks are frequent, so that a careless tokenizer would learn them
 

@@ -108,8 +108,11 @@ def _broken() -> Stage:
 @contextmanager
 def installed() -> Iterator[None]:
     """These stages and no others; ``filter.broken`` is a plugin that cannot be imported."""
-    points = {name: Point(lambda made=made: made) for name, made in STAGES.items()} | {"filter.broken": Point(_broken)}
+    points = {name: Point(lambda made=made: made) for name, made in STAGES.items()}
+    points["filter.broken"] = Point(_broken)
     stage.load.cache_clear()
-    with mock.patch.object(stage, "builtin_names", frozenset), mock.patch.object(stage, "plugin_targets", lambda: points):
+    ours = mock.patch.object(stage, "builtin_names", frozenset)
+    others = mock.patch.object(stage, "plugin_targets", lambda: points)
+    with ours, others:
         yield
     stage.load.cache_clear()

@@ -29,13 +29,14 @@ import torch
 from dataengine import mixture
 from dataengine.errors import InputError, RunFailed, RunLocked
 from dataengine.tokens import Tokenizer
-from trainer import checkpoint, optimizer
+from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.evaluate import evaluate
 from trainer.files import sha256, sync, write_json
 from trainer.generate import generate, prompt_ids
 from trainer.loader import Loader
 from trainer.model import Decoder, Shape, count_parameters, default_ffn, from_huggingface, initialise
+from trainer.optimizer import AdamW
 from trainer.schedule import learning_rate
 
 SMOOTHED = 10
@@ -131,7 +132,7 @@ def _claim(out: Path, identity: str) -> dict[str, Any] | None:
 
 def _set_up(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms also imports the compiler
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and hides nothing here
     torch.manual_seed(config.seed)
 
@@ -149,7 +150,8 @@ class Run:
         self.objective = _objective(config, loader.data["kind"])
         self._check()
         self.model = _model(config, self.tokenizer, init)
-        self.optimizer = optimizer.adamw(self.model, weight_decay=config.weight_decay)
+        self.optimizer = AdamW(self.model, weight_decay=config.weight_decay)
+        self.described = mixture.describe(loader.data, config.sequence_length, loader.folder)
         self.done = 0
 
     def _check(self) -> None:
@@ -172,7 +174,7 @@ class Run:
         found = checkpoint.newest(self.out / "checkpoints", say)
         if found is not None:
             from_huggingface(self.model, found.model)
-            optimizer.restore(self.optimizer, self.model, found.optimizer)
+            self.optimizer.restore(found.optimizer)
             torch.set_rng_state(found.random)
             self.done = found.step
             say(f"going on after step {self.done} of {self.steps}")
@@ -241,7 +243,7 @@ class Run:
                 f"at step {self.done + 1} the loss is {value} and the gradient's norm {norm.item()}",
                 where=str(self.out), expected="numbers; the last good checkpoint is kept",
                 write=f"learning_rate = {config.learning_rate / 3:.1g} and another --out")
-        optimizer.step(self.optimizer, rate)
+        self.optimizer.step(rate)
         self.done += 1
         tokens = self.done * config.batch_size * config.sequence_length
         return {"step": self.done, "loss": value, "lr": rate, "grad_norm": norm.item(), "tokens": tokens}
@@ -250,7 +252,7 @@ class Run:
         os.fsync(metrics)  # a checkpoint never knows of a step that the metrics have lost
         checkpoint.save(
             self.out / "checkpoints", self.done, write_model=self._write_model,
-            optimizer=optimizer.state_of(self.optimizer, self.model), random=torch.get_rng_state(),
+            optimizer=self.optimizer.state(), random=torch.get_rng_state(),
             state={"step": self.done, "next_draw": self.done * self.config.batch_size, "identity": self.identity},
         )
 
@@ -260,7 +262,7 @@ class Run:
             "name": config.name, "objective": config.objective, "kind": self.loader.data["kind"],
             "sequence_length": config.sequence_length, "precision": config.precision, "step": self.done,
             "steps": self.steps, "identity": self.identity, "torch": torch.__version__,
-            "mixture": mixture.describe(self.loader.data, config.sequence_length, self.loader.folder),
+            "mixture": self.described,
         })
 
     def _finish(self, before: dict[str, float]) -> dict[str, Any]:
@@ -294,6 +296,7 @@ class Run:
         self._write_model(temporary)
         for file in temporary.iterdir():
             sync(file)
+        sync(temporary)
         temporary.rename(final)
         sync(self.out)
 

@@ -24,7 +24,8 @@ from typing import Any
 
 import psutil
 
-from dataengine.worker import CURSOR, THREAD_VARIABLES
+from dataengine.threads import THREAD_VARIABLES
+from dataengine.worker import CURSOR
 
 BEAT = 0.2
 """Seconds between two looks at the workers."""

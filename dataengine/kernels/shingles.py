@@ -19,7 +19,9 @@ FNV_START, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 ROLL = np.uint64(0x9E3779B97F4A7C15)
 """Base of the polynomial: odd, so that no word is multiplied away."""
 
-SEPARATOR, LEAD = 0, 1
+LOW = np.uint64(0xFFFFFFFF)
+
+LEAD = 1
 
 
 def _fold_table() -> np.ndarray:
@@ -118,8 +120,8 @@ def shingles(hashes, count, ngram, out):
         rolling = rolling * ROLL + hashes[i]
     if count < ngram:
         return 0
-    out[0] = np.uint32(mix(rolling))
+    out[0] = np.uint32(mix(rolling) & LOW)
     for i in range(ngram, count):
         rolling = rolling * ROLL + hashes[i] - hashes[i - ngram] * first
-        out[i - ngram + 1] = np.uint32(mix(rolling))
+        out[i - ngram + 1] = np.uint32(mix(rolling) & LOW)
     return count - ngram + 1

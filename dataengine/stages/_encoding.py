@@ -1,8 +1,9 @@
 """Bytes to text: which encoding, and how much of it did not decode.
 
-The order is that of the WHATWG Encoding Standard, with two changes that real archives ask for: text that is valid UTF-8 beyond
-ASCII is UTF-8 whatever was declared (legacy text that happens to be valid UTF-8 is vanishingly rare), and where
-nothing is declared a detector is asked, whose guesses are checked for what no language writes, and give way to windows-1252 where they are rare encodings.
+The order is that of the WHATWG Encoding Standard, with two changes that real archives ask for: text that is valid
+UTF-8 beyond ASCII is UTF-8 whatever was declared (legacy text that happens to be valid UTF-8 is vanishingly rare),
+and where nothing is declared a detector is asked, whose guesses are checked for what no language writes, and give way
+to windows-1252 where they are rare encodings.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _WEB_ONLY = {"x-sjis": "cp932", "ks_c_5601-1987": "cp949", "x-gbk": "gb18030", "
              "dos-874": "cp874", "windows-874": "cp874", "x-mac-cyrillic": "mac_cyrillic", "x-euc-jp": "euc_jp",
              "x-euc-kr": "cp949", "macintosh": "mac_roman", "windows-949": "cp949", "windows-31j": "cp932"}
 
+_NOT_OF_THE_WEB = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"})
+
 _SEVEN_BIT = frozenset({"iso2022_jp", "hz"})
 """Encodings whose bytes all look like ASCII: only a declaration can tell them."""
 
@@ -41,6 +44,9 @@ _ODD = re.compile(r"(?<=[^\W\d_])[^\w\s'’\-.,/()](?=[^\W\d_])|(?<=[a-zß-öø-
 """What no language writes: a sign between two letters, a capital inside a word, C1 controls, bytes without meaning."""
 
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.\-]{2,40})""", re.IGNORECASE)
+
+_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+"""A character of UTF-8 beyond ASCII."""
 
 _SAMPLE = 128 * 1024
 """Bytes a guess looks at. More changes no answer and costs 10 ms a MB."""
@@ -68,7 +74,7 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str, float]:
 
 
 def declared_in(html: bytes) -> str | None:
-    """The charset that the page names in a ``<meta>`` of its first 4 KiB (the standard says 1 KiB; pages know no better)."""
+    """The charset that the page names in a ``<meta>`` of its first 4 KiB (the standard says 1 KiB; pages need more)."""
     found = _META.search(html[:4096])
     return found[1].decode("ascii") if found else None
 
@@ -84,7 +90,7 @@ def web_encoding(label: str | None) -> str | None:
         codec = codecs.lookup(label)
     except (LookupError, ValueError):  # ValueError: a NUL in the label
         return None
-    if not codec._is_text_encoding or codec.name in ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"):
+    if not codec._is_text_encoding or codec.name in _NOT_OF_THE_WEB:
         return None
     return _WEB_NAMES.get(codec.name, codec.name)
 
@@ -128,8 +134,8 @@ def _guess(data: bytes, said: str | None) -> str:
 def _nearly_utf8(data: bytes) -> bool:
     """UTF-8 with some damage: at least four whole sequences of two bytes or more for each broken byte."""
     broken = data.decode("utf-8", errors="replace").count("\ufffd")
-    whole = sum(map(len, re.findall(rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})", data)))
-    return whole >= 8 * max(1, broken)
+    whole = len(_SEQUENCE.findall(data))
+    return whole >= 4 * max(1, broken)
 
 
 def _wide(data: bytes) -> str | None:

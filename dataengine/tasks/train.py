@@ -17,7 +17,7 @@ from pathlib import Path
 from dataengine import shards
 from dataengine.errors import RunFailed
 from dataengine.tasks import Job, blank
-from dataengine.worker import THREAD_VARIABLES
+from dataengine.threads import THREAD_VARIABLES
 
 
 def train(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:

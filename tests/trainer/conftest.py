@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_languages import stories, sums
 
 from dataengine.tokens import MODEL_FILE, Tokenizer, TokenWriter, learn
-
-COLOURS = ("red", "blue", "green", "white")
-ANIMALS = ("cat", "dog", "owl", "fox", "hen", "bee", "ant", "cow")
-PLACES = ("barn", "lake", "hill", "road")
-
-
-def sentence(draw: random.Random) -> str:
-    """A language in which the second half of a sentence follows from the first."""
-    colour, animal = draw.randrange(len(COLOURS)), draw.randrange(len(ANIMALS))
-    return f"the {COLOURS[colour]} {ANIMALS[animal]} goes to the {PLACES[(colour + animal) % len(PLACES)]}."
-
-
-def stories(count: int, seed: int) -> list[str]:
-    draw = random.Random(seed)
-    return [" ".join(sentence(draw) for _ in range(draw.randrange(2, 7))) for _ in range(count)]
-
-
-def sums(count: int, seed: int) -> list[list[dict[str, str]]]:
-    """Conversations: which of two digits is larger."""
-    draw = random.Random(seed)
-    pairs = [(draw.randrange(10), draw.randrange(10)) for _ in range(count)]
-    return [[{"role": "user", "content": f"larger of {a} and {b}?"}, {"role": "assistant", "content": str(max(a, b))}]
-            for a, b in pairs]
 
 
 @pytest.fixture(scope="session")

@@ -56,12 +56,13 @@ def suffixes(*names: str) -> tuple[str, ...]:
     return tuple(name + compression for name in names for compression in ("", *CODEC_ENDINGS))
 
 
-def find(paths: str | Iterable[str], base: Path, endings: tuple[str, ...]) -> list[Found]:
-    """The files that `paths` mean, each once, sorted by origin.
+def find(paths: str | Iterable[str], base: Path, endings: tuple[str, ...], names: tuple[str, ...] = ()) -> list[Found]:
+    """The files that `paths` mean, each once, sorted by origin. In folders by `endings`, or by their whole names.
 
     Relative paths start at `base`. Raises InputError for a path that is missing, unreadable or matches nothing.
     """
     root = os.path.abspath(base)
+    endings += tuple(os.sep + name for name in names)
     found: dict[str, Found] = {}
     for path in [paths] if isinstance(paths, str) else paths:
         matches = _matches(path, root, endings)
@@ -136,7 +137,7 @@ def _walk(folder: str, root: str, endings: tuple[str, ...], above: tuple[tuple[i
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue
-        if entry.name.lower().endswith(endings):  # a folder with such a name is reported, not entered
+        if entry.path.lower().endswith(endings):  # a folder with such a name is reported, not entered
             yield _file(entry.path, root)
         elif _is_folder(entry):
             yield from _walk(entry.path, root, endings, (*above, me))
@@ -201,7 +202,7 @@ def _step(path: str, rest: list[str], root: str, endings: tuple[str, ...]) -> It
 
 def _nothing(path: str, root: str, endings: tuple[str, ...]) -> InputError:
     full = os.path.join(root, os.path.expanduser(path))
-    plain = [ending for ending in endings if not ending.endswith(CODEC_ENDINGS)]
+    plain = [ending for ending in endings if not ending.endswith(CODEC_ENDINGS) and ending[0] == "."]
     if os.path.isdir(full):
         return InputError("the folder holds no file of this format", where=shown(path),
                           expected=f"files named {' '.join('*' + ending for ending in plain[:12])}, also compressed")

@@ -1,7 +1,7 @@
 """The HTTP message inside a response record: status, headers, and the body as the page's author wrote it (RFC 9112).
 
-Archives hold what servers sent and what crawlers made of it, so this reads as browsers do: a body said to be chunked or packed
-that is not is taken as it stands, and of one that breaks off the part before the break is kept.
+Archives hold what servers sent and what crawlers made of it, so this reads as browsers do: a body said to be chunked
+or packed that is not is taken as it stands, and of one that breaks off the part before the break is kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})\b")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.\-]{1,40})""", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Files opened so that nothing is lost in silence: cut and damaged ones are told from whole ones, in bounded memory.
 
-The decompressors of Python and of its packages say nothing when a stream ends in the middle (zstandard), stop at the first
-damaged member (fastwarc) or lose what they had already unpacked when a checksum fails (zlib). A `Stream` checks
+The decompressors of Python and of its packages say nothing when a stream ends in the middle (zstandard), stop at the
+first damaged member (fastwarc) or lose what they had already unpacked when a checksum fails (zlib). A `Stream` checks
 the end of every member, gives all bytes before the damage, then raises `Damage`, and can go on behind it.
 """
 
@@ -45,7 +45,7 @@ def opened(piece: Piece) -> Iterator[FileIO]:
     try:
         if not stat.S_ISREG(os.stat(piece.path).st_mode):
             raise Damage("not_regular_file", "a folder, pipe or device, not a file")
-        file = open(os.open(piece.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+        file = FileIO(os.open(piece.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except FileNotFoundError:
         if piece.stamp:
             raise InputError("the file vanished since the run was planned", where=piece.origin,
@@ -135,7 +135,7 @@ def _xz(dictionary: bytes) -> Any:
 
 
 GZIP = Codec("gzip", b"\x1f\x8b\x08", _gzip, 16 << 10)
-ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _Zstd, 1 << 10)  # 1 KiB of zstd unpacks to at most 32 MiB: 4 bytes a 128 KiB block
+ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _Zstd, 1 << 10)  # 1 KiB unpacks to at most 32 MiB: 4 bytes a block
 CODECS = {".gz": GZIP, ".bz2": Codec("bzip2", b"BZh", _bz2, 16 << 10), ".xz": Codec("xz", b"\xfd7zXZ\0", _xz, 16 << 10),
           ".zst": ZSTD}
 
@@ -183,7 +183,7 @@ def _share_of_text(head: bytes) -> float:
 class Stream:
     """The bytes of a file, unpacked, in blocks, member by member. A plain file is one member.
 
-    Memory is bounded by a few blocks whatever the file unpacks to (at most 17 MiB for one step of gzip or zstd).
+    Memory is bounded by a few blocks whatever the file unpacks to (at most 32 MiB more for one step of zstd).
     Raises Damage from `read` and `next_member` after all bytes before the damage were given; `resync` goes on.
     """
 
@@ -249,7 +249,8 @@ class Stream:
             found = self._buffer.find(self.codec.magic, self._at)
             if found < 0:
                 self._at = max(self._at, len(self._buffer) - len(self.codec.magic) + 1)
-                if not self._fill(len(self._buffer) - self._at + 1):
+                left = len(self._buffer) - self._at
+                if self._fill(left + 1) <= left:
                     return False
                 continue
             self._at = found
@@ -270,8 +271,8 @@ class Stream:
 
     # --- the raw side ---
 
-    def _fill(self, count: int) -> bool:
-        """Have `count` bytes in the buffer if the file has them. False where nothing is left at all."""
+    def _fill(self, count: int) -> int:
+        """Have `count` bytes in the buffer if the file has them. Returns how many there are; 0 at the file's end."""
         while len(self._buffer) - self._at < count:
             more = read_some(self._file, BLOCK)
             if not more:
@@ -279,7 +280,7 @@ class Stream:
             self._base += self._at
             self._buffer = self._buffer[self._at:] + more
             self._at = 0
-        return self._at < len(self._buffer)
+        return len(self._buffer) - self._at
 
     def _peek(self, count: int) -> bytes:
         return self._buffer[self._at:self._at + count]
@@ -303,7 +304,8 @@ class Stream:
         if not head.startswith(self.codec.magic):
             self._unpacker = None
             if self.codec.magic.startswith(head):
-                raise Damage("truncated", f"the file ends at byte {self.position + len(head)}, within a {self.codec.name} header")
+                end = self.position + len(head)
+                raise Damage("truncated", f"the file ends at byte {end}, within a {self.codec.name} header")
             raise Damage("corrupt", f"at byte {self.start} there should be a {self.codec.name} member, "
                                     f"not {self._peek(8).hex(' ')}")
         self._unpacker = self.codec.new(self._dictionary)

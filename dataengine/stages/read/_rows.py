@@ -22,7 +22,8 @@ class Rows:
     def __init__(self, columns: Mapping[str, str]) -> None:
         import pyarrow as pa
 
-        self.schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in {"origin": "string", **columns}.items()])
+        kinds = {"origin": "string", **columns}
+        self.schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
         self._values: list[list[Any]] = [[] for _ in self.schema]
         self._bytes = 0
 
@@ -61,7 +62,7 @@ def check_keep(keep: tuple[str, ...] | Mapping[str, str], types: Mapping[str, st
         raise ValueError('two kept fields have the same name; write keep = { name = "field", ... }')
     for column, path in columns.items():
         if column in RESERVED:
-            raise ValueError(f'a kept column cannot be called "{column}"; write keep = {{ source_{column} = "{path}" }}')
+            raise ValueError(f'no kept column can be called "{column}"; write keep = {{ source_{column} = "{path}" }}')
         if not column.isidentifier():
             raise ValueError(f'"{column}" cannot be a column name; write keep = {{ name = "{path}" }}')
     for column in types:

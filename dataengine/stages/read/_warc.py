@@ -1,9 +1,9 @@
 """Records of WARC (ISO 28500) and ARC archives, one after the other, whatever state the file is in.
 
-fastwarc and warcio are right on whole files, but hand out records that are cut without a word and stop for good at the first
-damaged member. Here every record's length, terminator and block digest, and every member's checksum, are checked; what is
-wrong is reported as `Fault`, and reading goes on at the next believable record. An own reader costs nothing that matters:
-sha1, inflating and copying are C code, and a record takes about 15 µs of Python.
+fastwarc and warcio are right on whole files, but hand out records that are cut without a word and stop for good at
+the first damaged member. Here every record's length, terminator and block digest, and every member's checksum, are
+checked; what is wrong is reported as `Fault`, and reading goes on at the next believable record. The block digest is
+checked where no checksum of the packing guards the bytes. A record takes about 20 µs of Python; the rest is C code.
 
 Origins. In a packed file a record lies at the offset of its member, as in CDX indexes: ``a.warc.gz:73211``; a later
 record of the same member adds its place within: ``a.warc.gz:0+5120``. In a plain file it is the byte offset.
@@ -21,7 +21,7 @@ from io import FileIO
 from typing import NamedTuple
 
 from dataengine.stages.read._http import parse_headers
-from dataengine.stages.read._open import Damage, Stream
+from dataengine.stages.read._open import GZIP, Damage, Stream
 
 WARC_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".warc.lz4", ".warc.bz2", ".warc.xz")
 ARC_SUFFIXES = (".arc", ".arc.gz")
@@ -87,7 +87,7 @@ def _stream(file: FileIO, name: str) -> Stream:
 
 
 class _Lz4(Stream):
-    """A .warc.lz4 through Arrow's codec, as one member: offsets count unpacked bytes. A cut loses at most 32 KiB before it."""
+    """A .warc.lz4 through Arrow's codec, as one member: offsets count unpacked bytes. A cut loses up to 32 KiB more."""
 
     def __init__(self, file: FileIO) -> None:
         import pyarrow as pa
@@ -149,6 +149,8 @@ class _Reader:
         self._at = 0
         self._base = start
         """Run offset of the buffer's first byte; in a plain file the file offset."""
+        self._guarded = stream.codec is GZIP
+        """gzip's own checksum guards the bytes; a digest that differs then is a fault of the writer, and harmless."""
         self._midway = start > 0
         """The window may stand within a record."""
         self._run = stream.start
@@ -262,7 +264,7 @@ class _Reader:
             return
         self._midway = False
         while self._open_run():
-            while 0 > self._end or self._here < self._end:
+            while self._end < 0 or self._here < self._end:
                 found = self._record()
                 if found is None:
                     break
@@ -334,7 +336,8 @@ class _Reader:
             self._rewind(block_at, block)
             wrong = fault("bad_length", f"{length} bytes declared, but the record does not end there")
             return self._fault_before_next(lambda size: wrong)
-        if len(block) == length and (digest := headers.get("warc-block-digest")) and not digest_is(digest, block):
+        digest = "" if self._guarded or len(block) < length else headers.get("warc-block-digest", "")
+        if digest and not digest_is(digest, block):
             return fault("bad_digest", f"the block is not what {digest[:80]} was taken of")
         return record
 
@@ -350,7 +353,7 @@ class _Reader:
         return fault(self._here - here)
 
     def _rewind(self, block_at: int, block: bytes) -> None:
-        """Back to the beginning of a block whose length is wrong. What was skipped of a huge block in a packed file is gone."""
+        """Back to the beginning of a block whose length is wrong. In a packed file, what was skipped is gone."""
         if not self._packed:
             self._stream.seek(block_at)
             self._buffer, self._at, self._base, self._run_ended = b"", 0, block_at, False
@@ -429,7 +432,7 @@ class _Cut(Exception):
 
 
 def digest_is(said: str, data: bytes) -> bool:
-    """Whether ``sha1:BASE32`` (or hex; sha1, sha256, sha512, md5) is of these bytes. Other algorithms and forms count as right."""
+    """Whether ``sha1:BASE32`` (or hex; sha256, sha512, md5) is of these bytes. Unknown algorithms count as right."""
     name, _, value = said.partition(":")
     name = name.strip().lower().replace("-", "")
     if name not in ("sha1", "sha256", "sha512", "md5"):

@@ -1,11 +1,12 @@
 """Read JSON Lines: one JSON object a line, each a document (jsonlines.org; JSON as in RFC 8259).
 
-Plain files are cut into ranges of `split_bytes`, so that one big file uses every core; `.gz`, `.bz2`, `.xz` and `.zst` are unpacked
-on the way. Blank lines are skipped. A byte order mark, CRLF and a missing last newline are fine. Of a field that comes
-twice in an object the last counts. A line that cannot be read is quarantined with its place and the lines around it go on:
-`bad_json` (also NaN and Infinity), `bad_unicode` (bytes that are not UTF-8, halves of surrogate pairs), `not_an_object`,
-`no_text` (the field is missing or no string), `too_large`. Of a file that is cut or damaged, the rows before the damage are
-kept and the damage is quarantined as `truncated` or `corrupt`; reading goes on at the next sound gzip member.
+Plain files are cut into ranges of `split_bytes`, so that one big file uses every core; `.gz`, `.bz2`, `.xz` and
+`.zst` are unpacked on the way. Blank lines are skipped. A byte order mark, CRLF and a missing last newline are fine.
+Of a field that comes twice in an object the last counts. A line that cannot be read is quarantined with its place and
+the lines around it go on: `bad_json` (also NaN and Infinity), `bad_unicode` (bytes that are not UTF-8, halves of
+surrogate pairs), `not_an_object`, `no_text` (the field is missing or no string), `too_large`. Of a file that is cut
+or damaged, the rows before the damage are kept and the damage is quarantined as `truncated` or `corrupt`; reading
+goes on at the next sound gzip member.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pydantic import ByteSize, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, find, ranges, suffixes, whole
@@ -38,8 +39,8 @@ class Config(FileConfig):
     """The field that holds its address; null where it is missing or no string."""
     keep: tuple[str, ...] | dict[str, str] = ()
     """More fields to keep as columns: `["title"]`, or `{ column = "field" }` to name them anew."""
-    types: dict[str, ScalarType] = {}
-    """Types of kept columns; the others are strings, what is no string as JSON text. A value of another type becomes null."""
+    types: dict[str, ScalarType] = Field(default={})
+    """Types of kept columns; the others are strings, JSON text if need be. A value of another type becomes null."""
     split_bytes: Size = ByteSize(64 * 2**20)
     """Size of the ranges into which a plain file is cut."""
 
@@ -66,7 +67,8 @@ def _pieces(config: Config, base: Path) -> Iterator[Piece]:
 
 
 def _columns(config: Config) -> dict[str, str]:
-    return {"url": "string", "text": "string"} | {name: config.types.get(name, "string") for name in keep_columns(config.keep)}
+    kept = {name: config.types.get(name, "string") for name in keep_columns(config.keep)}
+    return {"url": "string", "text": "string"} | kept
 
 
 @read(pieces=_pieces, columns=_columns, version=1,
@@ -145,7 +147,9 @@ def _lines(file: FileIO, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
             prefix = f"{piece.origin}@{stream.start}"
 
 
-def _numbered(chunks: Iterable[Chunk | TooLong], limit: int, prefix: str, start: int, end: int) -> Iterator[_Line | Refused]:
+def _numbered(
+    chunks: Iterable[Chunk | TooLong], limit: int, prefix: str, start: int, end: int
+) -> Iterator[_Line | Refused]:
     number = 0
     skip = start > 0  # the rest of a line of the range before
     for chunk in chunks:

@@ -1,12 +1,13 @@
 """Read web pages out of WARC archives (ISO 28500), as crawlers and Common Crawl write them; also ARC, their ancestor.
 
-Gives one row for each HTTP response with status 2xx, and each resource, whose media type is in `mime`: the page's bytes as the
-author wrote them (chunks and compression undone, not decoded), its address, and the charset the server named; `extract.html` takes it
-from there. Requests, metadata, revisits, DNS lookups, redirects, images and the like are not documents: they are
-passed over, and not counted. Reads `.warc` and `.arc`, plain, `.gz`, `.zst` (also with a dictionary) and `.lz4`, packed record by record or
-as a whole. Large plain files are cut into ranges of `split_bytes`; a plain WARC that carries another WARC inside a
-record should not be (`split_bytes = "1 GiB"`). Lengths, checksums and block digests are all checked: what is cut, damaged or
-mislabelled is quarantined, and reading goes on at the next sound record.
+Gives one row for each HTTP response with status 2xx, and each resource, whose media type is in `mime`: the page's
+bytes as the author wrote them (chunks and compression undone, not decoded), its address, and the charset the server
+named; `extract.html` takes it from there. Requests, metadata, revisits, DNS lookups, redirects, images and the like
+are not documents: they are passed over, and not counted. Reads `.warc` and `.arc`, plain, `.gz`, `.zst` (also with a
+dictionary) and `.lz4`, packed record by record or as a whole. Large plain files are cut into ranges of `split_bytes`;
+a plain WARC that carries another WARC inside a record should not be (`split_bytes = "1 GiB"`). Lengths, checksums and
+block digests are all checked: what is cut, damaged or mislabelled is quarantined, and reading goes on at the next
+sound record.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Config(FileConfig):
     """Which archives, and which of their records are pages."""
 
     mime: tuple[str, ...] = ("text/html", "application/xhtml+xml")
-    """Media types that count as pages. Where the server named none, the crawler's finding or a look at the bytes decides."""
+    """Media types that count as pages. Where the server named none, the crawler's finding or the bytes decide."""
     split_bytes: Size = ByteSize(256 * 2**20)
     """Size of the ranges into which a plain file is cut."""
 
@@ -96,8 +97,9 @@ def _page(record: Record, origin: str, config: Config) -> tuple[str, str | None,
     if response and not 200 <= response.status < 300:
         return None
     if response is None and record.kind == "response":
-        scheme = (record.url or "").split(":", 1)[0].lower()
-        return Refused(origin, "bad_http", "a response without a status line", record.block[:1000]) if "http" in scheme else None
+        if not (record.url or "").lower().startswith("http"):
+            return None  # a DNS lookup, an FTP transfer
+        return Refused(origin, "bad_http", "a response without a status line", record.block[:1000])
     said = response.mime if response else mime_of(record.headers.get("content-type", ""))
     mime = said or record.headers.get("warc-identified-payload-type", "").lower()
     if mime and mime not in config.mime:

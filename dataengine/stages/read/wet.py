@@ -1,7 +1,7 @@
-"""Read the text records of WET archives, as Common Crawl makes them of its pages: the `conversion` records of a WARC file.
+"""Read the texts of WET archives, which Common Crawl makes of its pages: the `conversion` records of WARC (ISO 28500).
 
-Their text is UTF-8; a record that is not is quarantined as `bad_unicode`. Other records are passed over. Damage is met as
-`read.warc` does.
+Their text is UTF-8; a record that is not is quarantined as `bad_unicode`. Other records are passed over. Damage is
+met as `read.warc` does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole numbers added, subtracted, multiplied and divided by hand: columns with carries, partial products, long division.
+"""Whole numbers added, subtracted, multiplied and divided by hand: carries, borrows, partial products, long division.
 
 `make` computes digit by digit, as one does on paper; `solve` reads the two numbers and the sign or verb and lets
 Python's integers say the answer. Level n: numbers of about n + 1 digits.
@@ -15,27 +15,36 @@ PLACES = ("ones", "tens", "hundreds", "thousands", "ten thousands", "hundred tho
 
 ASK = {
     "+": ("What is {a} + {b}?", "Add {a} and {b}.", "Compute {a} + {b} by hand.", "Find the sum of {a} and {b}.",
-          "{a} plus {b} makes what?", "Work out {a} + {b}.", "How much is {a} + {b}?", "Calculate the total of {a} and {b}.",
+          "{a} plus {b} makes what?", "Work out {a} + {b}.", "How much is {a} + {b}?",
+          "Calculate the total of {a} and {b}.",
           "Evaluate {a} + {b}, column by column."),
     "-": ("What is {a} - {b}?", "Subtract {b} from {a}.", "Compute {a} - {b} by hand.", "{a} minus {b} leaves what?",
           "Find the difference between {a} and {b}.", "Work out {a} - {b}.", "How much is {a} - {b}?",
           "Take {b} away from {a}.", "Evaluate {a} - {b}, column by column."),
-    "*": ("What is {a} * {b}?", "Multiply {a} by {b}.", "Compute {a} * {b} by hand.", "Find the product of {a} and {b}.",
+    "*": ("What is {a} * {b}?", "Multiply {a} by {b}.", "Compute {a} * {b} by hand.",
+          "Find the product of {a} and {b}.",
           "{a} times {b} makes what?", "Work out {a} * {b}.", "How much is {a} * {b}?", "Evaluate {a} * {b} in parts."),
-    "/": ("What is the quotient of {a} / {b}, and what is left?", "Divide {a} by {b} with remainder.",
-          "Compute {a} / {b} by long division, with the remainder.", "How many times does {b} go into {a}, and what is left?",
-          "Work out {a} / {b} and give the remainder.", "Split {a} into groups of {b}: how many groups, and what is left?"),
+    "/": ("What is {a} / {b}?", "Divide {a} by {b}.", "Compute {a} / {b} by long division.",
+          "Evaluate {a} / {b} by hand.",
+          "How many times does {b} go into {a}?", "Work out {a} / {b}.",
+          "Split {a} into groups of {b}: how many groups?",
+          "Find the quotient of {a} and {b}."),
+    "%": ("What remainder does {a} leave when divided by {b}?", "Find the remainder of {a} / {b}.",
+          "Groups of {b} are taken from {a} for as long as it goes. What is left?",
+          "Compute {a} mod {b} by long division.",
+          "How far is {a} above the largest multiple of {b} in it?", "Work out the rest when {b} divides {a}."),
 }
 WORDS = (
-    ("-", re.compile(r"-|minus|Subtract|difference|Take")), ("*", re.compile(r"\*|times .* makes|Multiply|product")),
-    ("/", re.compile(r"/|Divide|go into|groups")), ("+", re.compile(r"\+|plus|Add|sum|total")),
+    ("%", re.compile(r"remainder|left\?|mod |multiple|rest ")), ("-", re.compile(r"-|minus|Subtract|difference|Take")),
+    ("*", re.compile(r"\*|times .* makes|Multiply|product")), ("/", re.compile(r"/|Divide|go into|groups|quotient")),
+    ("+", re.compile(r"\+|plus|Add|sum|total")),
 )
 NUMBER = re.compile(r"\d+")
 
 
 def make(draws: Draws, level: int) -> Item:
-    sign = draws.pick("++--**/")
-    build = {"+": _add, "-": _subtract, "*": _multiply, "/": _divide}[sign]
+    sign = draws.pick("++--**/%")
+    build = {"+": _add, "-": _subtract, "*": _multiply, "/": _divide, "%": _remainder}[sign]
     high = 10 ** (level + 1) - 1
     low = 10**level
     a, b = draws.between(low, high), draws.between(low, high)
@@ -43,8 +52,9 @@ def make(draws: Draws, level: int) -> Item:
         a, b = b, a
     if sign == "*":
         b = draws.between(3, 9 if level == 1 else 99 if level < 4 else 999)
-    if sign == "/":
+    if sign in "/%":
         a, b = draws.between(low, 10 * high), draws.between(3, 9 if level < 3 else 99)
+        a -= a % b if sign == "/" else 0
     steps, answer = build(draws, a, b)
     return Item(draws.pick(ASK[sign]).format(a=a, b=b), steps, answer)
 
@@ -60,8 +70,9 @@ def solve(problem: str) -> str | None:
     if sign == "*":
         return str(a * b)
     if sign == "/":
-        a, b = (b, a) if "go into" in problem else (a, b)
-        return f"{a // b} remainder {a % b}"
+        return str(max(a, b) // min(a, b))
+    if sign == "%":
+        return str(max(a, b) % min(a, b))
     return None
 
 
@@ -133,7 +144,7 @@ def _multiply(draws: Draws, a: int, b: int) -> tuple[list[str], str]:
     for place, digit in enumerate(_digits(b)):
         if not digit:
             continue
-        parts, shifted = [], digit * 10**place
+        shifted = digit * 10**place
         pieces = [p * 10**k for k, p in enumerate(_digits(a)) if p][::-1]
         parts = [piece * digit for piece in pieces]
         product = sum(parts)
@@ -146,12 +157,24 @@ def _multiply(draws: Draws, a: int, b: int) -> tuple[list[str], str]:
             steps.append(f"{('Shifted', 'With its zeros', 'As tens')[style]}: {a} * {shifted} = {product * 10**place}.")
         product *= 10**place
         if total:
-            steps.append(f"{('Together', 'Sum so far', 'Add the parts')[style]}: {total} + {product} = {total + product}.")
+            lead = ("Together", "Sum so far", "Add the parts")[style]
+            steps.append(f"{lead}: {total} + {product} = {total + product}.")
         total += product
     return [*steps, f"So {a} * {b} = {total}."], str(total)
 
 
 def _divide(draws: Draws, a: int, b: int) -> tuple[list[str], str]:
+    steps, quotient, _ = _long_division(draws, a, b)
+    return [*steps, f"Nothing is left, so {a} / {b} = {quotient}."], str(quotient)
+
+
+def _remainder(draws: Draws, a: int, b: int) -> tuple[list[str], str]:
+    steps, quotient, rest = _long_division(draws, a, b)
+    return [*steps, f"The digits give {quotient} and {rest} is left: {quotient} * {b} + {rest} = {a}."], str(rest)
+
+
+def _long_division(draws: Draws, a: int, b: int) -> tuple[list[str], int, int]:
+    """(steps, quotient, remainder), the digits of `a` brought down one by one."""
     style = draws.below(3)
     steps, quotient, rest = [], "", 0
     for digit in str(a):
@@ -160,15 +183,12 @@ def _divide(draws: Draws, a: int, b: int) -> tuple[list[str], str]:
         while after >= b:
             times, after = times + 1, after - b
         if times:
-            lead = (f"{b} goes {times} times into {current}", f"From {current} take {b} {times} times",
-                    f"Bring down {digit} to make {current}, which holds {b} {times} times")[style]
+            often = ("once", "twice", f"{times} times")[min(times, 3) - 1]
+            lead = (f"{b} goes {often} into {current}", f"From {current} take {b} {often}",
+                    f"Bring down {digit} to make {current}, which holds {b} {often}")[style]
             steps.append(f"{lead}: {times} * {b} = {times * b}, {current} - {times * b} = {after}.")
         elif quotient:
             steps.append(f"{current} is less than {b}: write 0.")
         quotient = quotient + str(times) if quotient or times else ""
         rest = after
-    quotient = quotient or "0"
-    steps.append(f"The digits give {quotient}, and {rest} is left.")
-    if draws.below(2):
-        steps.append(f"Check: {quotient} * {b} + {rest} = {a}.")
-    return steps, f"{quotient} remainder {rest}"
+    return steps, int(quotient or "0"), rest

@@ -9,35 +9,53 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
 
 Number = int | Fraction
 Linear = tuple[Number, Number]
 """(a, b) of a * unknown + b."""
 
-PLAIN = re.compile(r"(\d+) ([-+*]) (\d+) = (\d+)")
+PLAIN = re.compile(r"(\d+) ([-+*]) (\d+)")
 OPERATIONS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
 TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]|[-+*/()]")
-SIDE = r"[-+*/() \d.]*"
-CLAIM = {"": re.compile(f"{SIDE}(?:={SIDE})+")}
+MARKS = "0123456789+-*/(). "
+"""What expressions are made of, besides the unknown."""
 
 
 def false_claim(text: str, unknown: str = "", answer: str = "") -> str | None:
-    """The first claim of `text` that does not hold, in a sentence; None if all hold."""
-    if unknown not in CLAIM:
-        side = f"(?:[-+*/() \\d.]|(?<![a-z]){unknown}(?![a-z]))*"
-        CLAIM[unknown] = re.compile(f"{side}(?:={side})+")
+    """The first claim of `text` that does not hold, in a sentence; None if all hold. No ``=`` goes unchecked."""
     value = number(answer) if unknown else 0
-    for found in CLAIM[unknown].finditer(text):
-        claim = found[0].strip(" .")
-        plain = PLAIN.fullmatch(claim)
-        if plain:
-            holds = OPERATIONS[plain[2]](int(plain[1]), int(plain[3])) == int(plain[4])
-        else:
-            sides = [linear(side.strip(" .")) for side in claim.split("=")]
-            holds = all(_agree(left, right, value) for left, right in zip(sides, sides[1:], strict=False))
-        if not holds:
-            return f"false: {claim}"
+    for line in text.split("\n"):
+        parts = line.split("=")
+        for before, after in pairwise(parts):
+            left, right = _tail(before, unknown), _head(after, unknown)
+            if not _holds(left, right, value):
+                return f"false: {left} = {right}"
     return None
+
+
+def _tail(text: str, unknown: str) -> str:
+    """The expression that ends `text`. The unknown inside a word (the x of ``box``) is none."""
+    start = len(text.rstrip(MARKS + unknown))
+    if unknown and start and text[start - 1].isalpha():
+        start += len(text[start:]) - len(text[start:].lstrip(unknown))
+    return text[start:].strip(" .")
+
+
+def _head(text: str, unknown: str) -> str:
+    """The expression that begins `text`."""
+    end = len(text) - len(text.lstrip(MARKS + unknown))
+    if unknown and end < len(text) and text[end].isalpha():
+        end = len(text[:end].rstrip(unknown))
+    return text[:end].strip(" .")
+
+
+def _holds(left: str, right: str, value: Number) -> bool:
+    plain = PLAIN.fullmatch(left)
+    if plain and right.isdigit():
+        return OPERATIONS[plain[2]](int(plain[1]), int(plain[3])) == int(right)
+    return _agree(linear(left), linear(right), value)
 
 
 def _agree(left: Linear | None, right: Linear | None, value: Number) -> bool:
@@ -52,6 +70,7 @@ def number(text: str) -> Number:
     return int(text) if text.lstrip("-").isdigit() else Fraction(text)
 
 
+@lru_cache(maxsize=1024)  # a side is written in several steps: half of the calls
 def linear(expression: str) -> Linear | None:
     """The expression as a * unknown + b; None if it is malformed, divides by the unknown or by 0, or is not linear."""
     tokens = TOKEN.findall(expression)
@@ -104,7 +123,12 @@ def _factor(tokens: list[str], at: int) -> tuple[Linear | None, int]:
         return (1, 0), at + 1
     if token in "+*/)":
         return None, at
-    return (0, int(token) if token.isdigit() else Fraction(token)), at + 1
+    return (0, _decimal(token)), at + 1
+
+
+def _decimal(digits: str) -> Number:
+    whole, _, part = digits.partition(".")
+    return _quotient(int(whole + part), 10 ** len(part)) if part else int(whole)
 
 
 def _times(left: Linear, right: Linear) -> Linear | None:

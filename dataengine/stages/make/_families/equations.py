@@ -17,7 +17,8 @@ from dataengine.stages.make._families.item import Item
 LETTERS = "abcdhkmnpqrstuvwxyz"
 ASK = (
     "Solve for {x}: {e}.", "Find {x} if {e}.", "Which value of {x} satisfies {e}?", "Solve the equation {e}.",
-    "Given that {e}, what is {x}?", "Determine {x} from {e}.", "For what {x} does {e} hold?", "What number is {x} when {e}?",
+    "Given that {e}, what is {x}?", "Determine {x} from {e}.", "For what {x} does {e} hold?",
+    "What number is {x} when {e}?",
     "Let {e}. Work out {x}.", "The equation {e} has one solution; find it.",
 )
 EQUATION = re.compile(r"(?<![a-z])[-(\d]?[-+*/() \d]*(?:(?:(?<![a-z])[a-z](?![a-z]))[-+*/() \d]*)+"
@@ -27,7 +28,8 @@ EQUATION = re.compile(r"(?<![a-z])[-(\d]?[-+*/() \d]*(?:(?:(?<![a-z])[a-z](?![a-
 def make(draws: Draws, level: int) -> Item:
     x = draws.pick(LETTERS)
     size = 4 + 4 * level
-    answer = Fraction(draws.between(-size, size), draws.between(2, 3 + level) if level > 3 else 1)
+    # Never 0, for which every wrong slope holds: the check of the steps would see less.
+    answer = Fraction(draws.between(1, size) * draws.pick((1, -1)), draws.between(2, 3 + level) if level > 3 else 1)
     difference = answer.denominator * draws.between(2, 5 + level) * draws.pick((1, 1, -1))
     if level > 2:
         left = _bracketed(draws, x, level)
@@ -86,8 +88,8 @@ def _work(draws: Draws, x: str, left: str, right: str, answer: Fraction) -> list
                       f"{verb} {term} left and right, ")[style] + f"{_terms(x, a - c, b)} = {d}.")
     if b:
         verb = "Subtract" if b > 0 else "Add"
-        steps.append((f"{verb} {abs(b)} on both sides: ", f"Move {abs(b)} over: ", f"{verb} {abs(b)} left and right, ")[style]
-                     + f"{_terms(x, a - c, 0)} = {d}{_tail(-b)} = {d - b}.")
+        lead = (f"{verb} {abs(b)} on both sides: ", f"Move {abs(b)} over: ", f"{verb} {abs(b)} left and right, ")[style]
+        steps.append(lead + f"{_terms(x, a - c, 0)} = {d}{_tail(-b)} = {d - b}.")
     slope, constant = a - c, d - b
     if slope != 1:
         quotient = f"{constant}/{slope}" if slope > 0 else f"{constant}/({slope})"

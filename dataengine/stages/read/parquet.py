@@ -1,0 +1,297 @@
+"""Read Parquet files: one document a row, from a column of strings (parquet.apache.org).
+
+Large files are cut into groups of row groups of about `split_bytes`. Page checksums are checked where the file has
+them. The first file's schema is looked at before anything runs; a file that lacks the columns is then quarantined as
+`wrong_schema`, one that cannot be read as `corrupt_parquet`, a null text as `no_text`, bytes that are not UTF-8 as
+`bad_unicode`, and the others go on. Dots reach into structs: `text = "content.body"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ByteSize, Field, model_validator
+
+from dataengine.errors import InputError
+from dataengine.stage import Piece, Refused, read
+from dataengine.stages.read._files import FileConfig, Found, Size, find, whole
+from dataengine.stages.read._open import Damage, opened, refusal
+from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, ScalarType, check_keep, keep_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+
+class Config(FileConfig):
+    """Which files, and which of their columns."""
+
+    text: str = "text"
+    """The column that holds the document."""
+    url: str = "url"
+    """The column that holds its address; null where there is none."""
+    keep: tuple[str, ...] | dict[str, str] = ()
+    """More columns to keep: `["title"]`, or `{ column = "field" }` to name them anew. Scalars only."""
+    types: dict[str, ScalarType] = Field(default={})
+    """Types of kept columns; the others become strings. A value that does not fit becomes null."""
+    split_bytes: Size = ByteSize(64 * 2**20)
+    """About how many packed bytes of row groups are read as one piece."""
+
+    @model_validator(mode="after")
+    def _keep_is_possible(self) -> Self:
+        check_keep(self.keep, self.types)
+        return self
+
+
+def _pieces(config: Config, base: Path) -> Iterator[Piece]:
+
+    checked = False
+    for file in find(config.paths, base, (".parquet", ".pq", ".parq")):
+        piece = whole(file)
+        try:
+            with opened(piece) as opened_file:
+                footer = _file(opened_file).metadata
+        except Damage:
+            yield piece  # reading it will say so
+            continue
+        schema = footer.schema.to_arrow_schema()
+        wrong = _mismatch(schema, config)
+        if wrong and not checked:
+            raise InputError(wrong, where=file.origin, expected=_expected(config),
+                             write=_suggestion(schema, config))
+        checked = True
+        yield from [piece] if wrong else _groups(file, footer, config.split_bytes)
+
+
+def _groups(file: Found, footer: pq.FileMetaData, size: int) -> Iterator[Piece]:
+    """Runs of row groups of about `size` packed bytes."""
+    start, weight = 0, 0
+    for group in range(footer.num_row_groups):
+        columns = footer.row_group(group)
+        weight += sum(columns.column(index).total_compressed_size for index in range(footer.num_columns))
+        if weight >= size or group == footer.num_row_groups - 1:
+            yield Piece(file.path, file.origin, start, group + 1, weight, file.stamp)
+            start, weight = group + 1, 0
+
+
+def _columns(config: Config) -> dict[str, str]:
+    kept = {name: config.types.get(name, "string") for name in keep_columns(config.keep)}
+    return {"url": "string", "text": "string"} | kept
+
+
+REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wrong_schema", "no_text", "bad_unicode")
+
+
+@read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES)
+def parquet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
+    """The rows of a piece's row groups. Origins count the rows of the file: ``a.parquet#17``."""
+    try:
+        with opened(piece) as raw:
+            file = _file(raw)
+            if wrong := _mismatch(file.schema_arrow, config):
+                yield Refused(piece.origin, "wrong_schema", f"{wrong}; expected {_expected(config)}")
+                return
+            groups = list(range(piece.start, file.num_row_groups if piece.end < 0 else piece.end))
+            row = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
+            for batch in _batches(file, groups, config):
+                yield from _rows(batch, row, piece.origin, config)
+                row += batch.num_rows
+    except Damage as damage:
+        yield refusal(piece.origin, damage)
+
+
+def _file(raw: Any) -> pq.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(raw, page_checksum_verification=True, pre_buffer=False)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise Damage("corrupt_parquet", f"the footer cannot be read: {_first_line(error)}") from None
+
+
+def _batches(file: pq.ParquetFile, groups: list[int], config: Config) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    fields = [config.text, config.url, *keep_columns(config.keep).values()]
+    names = list(dict.fromkeys(found[0] for field in fields if (found := _path(file.schema_arrow, field))))
+    try:
+        yield from file.iter_batches(MOST_ROWS, row_groups=groups, columns=names, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise Damage("corrupt_parquet", f"a page cannot be read: {_first_line(error)}") from None
+
+
+def _rows(batch: pa.RecordBatch, row: int, origin: str, config: Config) -> Iterator[pa.RecordBatch | Refused]:
+    """A batch in our columns, in slices of a bounded size, without the rows that are refused."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = _bytes(_column(batch, config.text))
+    size = pc.fill_null(pc.binary_length(text), 0).to_numpy(zero_copy_only=False)
+    good = np.ones(batch.num_rows, dtype=bool)
+    for index in np.flatnonzero(text.is_null().to_numpy(zero_copy_only=False)):
+        good[index] = False
+        yield Refused(f"{origin}#{row + index}", "no_text", f'"{config.text}" is null')
+    for index in np.flatnonzero(size > config.max_record_bytes):
+        good[index] = False
+        yield Refused(f"{origin}#{row + index}", "too_large",
+                      f"{size[index]} bytes; max_record_bytes is {config.max_record_bytes}", text[index].as_py()[:1000])
+    for index in _not_utf8(text):
+        if good[index]:
+            good[index] = False
+            yield Refused(f"{origin}#{row + index}", "bad_unicode", "not UTF-8", text[index].as_py()[:1000])
+    chosen = np.flatnonzero(good)
+    starts = np.searchsorted(np.cumsum(size[chosen]) // MOST_BYTES, np.arange(_slices(size[chosen])))
+    columns = _columns(config)
+    sources = {"url": config.url, **keep_columns(config.keep)}
+    for part in np.split(chosen, starts[1:]):
+        if not len(part):
+            continue
+        indices = pa.array(part)
+        arrays = [pa.array([f"{origin}#{row + index}" for index in part], pa.string())]
+        for name, kind in columns.items():
+            if name == "text":
+                arrays.append(text.take(indices).cast(pa.string()))
+            else:
+                arrays.append(_scalar(_column(batch, sources[name]), kind, batch.num_rows).take(indices))
+        yield pa.RecordBatch.from_arrays(arrays, names=["origin", *columns])
+
+
+def _slices(size: Any) -> int:
+    return int(size.sum() // MOST_BYTES) + 1
+
+
+def _bytes(column: pa.Array) -> pa.Array:
+    """Strings of any kind as large binary, whose bytes nothing has vouched for: Parquet files may hold any."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_binary())
+
+
+def _not_utf8(text: pa.Array) -> list[int]:
+    import pyarrow as pa
+
+    try:
+        text.cast(pa.large_string())
+        return []
+    except pa.ArrowInvalid:
+        return [index for index, value in enumerate(text.to_pylist()) if value is not None and not _is_utf8(value)]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _scalar(column: pa.Array | None, kind: str, rows: int) -> pa.Array:
+    """A column in its declared type; what does not fit is null."""
+    import pyarrow as pa
+
+    target = pa.type_for_alias(kind)
+    if column is None or pa.types.is_nested(column.type):
+        return pa.nulls(rows, target)
+    try:
+        return column.cast(target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.array([_cast(value, target) for value in column], target)
+
+
+def _cast(value: pa.Scalar, target: pa.DataType) -> Any:
+    import pyarrow as pa
+
+    try:
+        return value.cast(target).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        return None
+
+
+# --- schemas ----------------------------------------------------------------------------------------------------------
+
+
+def _path(schema: pa.Schema, name: str) -> list[str] | None:
+    """The column of this name, or the one its dots lead to through structs."""
+    import pyarrow as pa
+
+    if name in schema.names:
+        return [name]
+    parts = name.split(".")
+    if parts[0] not in schema.names:
+        return None
+    kind = schema.field(parts[0]).type
+    for part in parts[1:]:
+        if not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
+            return None
+        kind = kind.field(part).type
+    return parts
+
+
+def _type(schema: pa.Schema, name: str) -> pa.DataType | None:
+    path = _path(schema, name)
+    if path is None:
+        return None
+    kind = schema.field(path[0]).type
+    for part in path[1:]:
+        kind = kind.field(part).type
+    return kind
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array | None:
+    import pyarrow.compute as pc
+
+    path = _path(batch.schema, name)
+    if path is None:
+        return None
+    column = batch.column(path[0])
+    return pc.struct_field(column, path[1:]) if len(path) > 1 else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
+                                       pa.types.is_large_binary, pa.types.is_string_view, pa.types.is_binary_view))
+
+
+def _mismatch(schema: pa.Schema, config: Config) -> str | None:
+    """What is wrong with a file's schema, in a sentence, or None."""
+    import pyarrow as pa
+
+    here = ", ".join(f"{field.name}: {field.type}" for field in list(schema)[:30])
+    kind = _type(schema, config.text)
+    if kind is None:
+        return f'no column "{config.text}" among {here}'
+    if not _is_text(kind):
+        return f'column "{config.text}" is {kind}, not string, among {here}'
+    for field in keep_columns(config.keep).values():
+        kind = _type(schema, field)
+        if kind is None:
+            return f'no column "{field}" among {here}'
+        if pa.types.is_nested(kind):
+            return f'column "{field}" is {kind}, not a scalar'
+    if config.url != "url" and _path(schema, config.url) is None:
+        return f'no column "{config.url}" among {here}'
+    return None
+
+
+def _expected(config: Config) -> str:
+    kept = [f"{field}: {config.types.get(name, 'string')}" for name, field in keep_columns(config.keep).items()]
+    return ", ".join([f"{config.text}: string", *kept])
+
+
+def _suggestion(schema: pa.Schema, config: Config) -> str:
+    texts = [field.name for field in schema if _is_text(field.type)]
+    return f'text = "{texts[0]}"' if texts and _type(schema, config.text) is None else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

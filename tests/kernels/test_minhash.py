@@ -1,0 +1,168 @@
+"""MinHash: plain twins, datasketch as an oracle for the estimate, theory for the S-curve."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataengine.kernels import minhash
+from dataengine.kernels.minhash import BLOCK, EMPTY, band_keys, lower, permutations, signatures, sketch
+from dataengine.kernels.shingles import FOLD, shingles, words
+
+
+def buffer(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    raw = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(raw), np.uint8), np.cumsum([0, *map(len, raw)])
+
+
+def signed(texts: list[str], count: int = 16, ngram: int = 3, seed: int = 0, function=signatures) -> np.ndarray:
+    data, offsets = buffer(texts)
+    out = np.empty((len(texts), count), np.uint32)
+    with np.errstate(over="ignore"):
+        function(data, offsets, ngram, *permutations(count, seed), FOLD, out)
+    return out
+
+
+def vocabulary(size: int, seed: int) -> list[str]:
+    draw = random.Random(seed)
+    return ["".join(draw.choice("abcdefghijklmnop") for _ in range(6)) for _ in range(size)]
+
+
+def families(count: int, similarity: float, seed: int) -> tuple[list[str], np.ndarray]:
+    """`count` pairs of texts, one after the other, and the exact Jaccard similarity of each pair's word 5-grams.
+
+    The second text is the first with its end replaced by new words; all words of a pair differ.
+    """
+    draw, texts, exact = random.Random(seed), [], []
+    for number in range(count):
+        size = draw.randint(60, 200)
+        kept = round((size - 4) * 2 * similarity / (1 + similarity)) + 4
+        first = [f"w{number}x{i}" for i in range(size)]
+        second = first[:kept] + [f"v{number}x{i}" for i in range(size - kept)]
+        grams = [{tuple(text[i : i + 5]) for i in range(size - 4)} for text in (first, second)]
+        exact.append(len(grams[0] & grams[1]) / len(grams[0] | grams[1]))
+        texts += [" ".join(first), " ".join(second)]
+    return texts, np.array(exact)
+
+
+@given(st.lists(st.text("ab c.é日", max_size=40), max_size=4), st.integers(1, 6), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_the_kernel_and_its_plain_twin_agree_bit_for_bit(texts, ngram, seed):
+    fast = signed(texts, 6, ngram, seed)
+    assert fast.tolist() == signed(texts, 6, ngram, seed, signatures.py_func).tolist()
+    keys = np.zeros((2, len(texts), 3), np.uint64)
+    band_keys(fast, 3, 2, keys[0])
+    with np.errstate(over="ignore"):
+        band_keys.py_func(fast, 3, 2, keys[1])
+    assert keys[0].tolist() == keys[1].tolist()
+
+
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_a_signature_is_the_least_value_of_each_permutation(count):
+    block = np.random.default_rng(0).integers(0, 2**32, 50, dtype=np.uint32)
+    a, b = permutations(count, 3)
+    signature = np.full(count, EMPTY, np.uint32)
+    lower(block, 50, a, b, signature)
+    expected = [min((int(h) * int(p) + int(q)) % 2**32 for h in block) for p, q in zip(a, b, strict=True)]
+    assert signature.tolist() == expected
+
+
+def test_a_long_document_is_signed_as_a_whole():
+    """Blocks overlap by the words that n-grams need: the answer is that of all shingles at once."""
+    text = " ".join(vocabulary(3 * BLOCK + 17, 1))
+    data, _ = buffer([text])
+    hashes, out = np.empty(4 * BLOCK, np.uint64), np.empty(4 * BLOCK, np.uint32)
+    count, _ = words(data, 0, len(data), FOLD, hashes)
+    signature = np.full(16, EMPTY, np.uint32)
+    lower(out, shingles(hashes, count, 5, out), *permutations(16, 0), signature)
+    assert signed([text], ngram=5)[0].tolist() == signature.tolist()
+
+
+def test_neither_order_nor_neighbours_nor_repetition_of_ngrams_matter():
+    text = "the quick brown fox jumps over the lazy dog and runs away"
+    alone = signed([text])[0].tolist()
+    assert signed(["something else", text, ""])[1].tolist() == alone
+    assert signed([f"{text.upper()}!!!"])[0].tolist() == alone
+    cycle = "one two three four five six"
+    assert signed([f"{cycle} {cycle} one two"])[0].tolist() == signed([f"{cycle} {cycle} {cycle} one two"])[0].tolist()
+
+
+def test_short_documents_have_one_shingle_and_empty_ones_none():
+    found = signed(["a b", "A, b!", "a c", "b a", "", " ...\x00"], ngram=5)
+    assert found[0].tolist() == found[1].tolist()
+    assert len({tuple(row) for row in found[[0, 2, 3]].tolist()}) == 3
+    assert (found[4:] == EMPTY).all()
+    _, counts = sketch(*buffer(["a b", "", "one two three four five six"]), ngram=5, bands=2, rows=2)
+    assert counts.tolist() == [2, 0, 6]
+
+
+def test_a_slice_of_a_buffer_gives_the_sketch_of_its_rows():
+    data, offsets = buffer(["zero zero", "one two three", "four five six seven"])
+    keys, counts = sketch(data, offsets, ngram=2, bands=3, rows=2)
+    part, part_counts = sketch(data, offsets[1:], ngram=2, bands=3, rows=2)
+    assert part.tolist() == keys[1:].tolist() and part_counts.tolist() == counts[1:].tolist()
+
+
+def test_permutations_are_odd_and_follow_from_the_seed():
+    a, b = permutations(50, 7)
+    assert (a % 2 == 1).all() and len(set(a.tolist())) == 50 == len(set(b.tolist()))
+    assert permutations(50, 7)[1].tolist() == b.tolist() != permutations(50, 8)[1].tolist()
+    assert [int(x) for x in permutations(1, 0)[0]] == [0xE220A839]  # first output of splitmix64 from 0, its high half
+
+
+def test_bands_of_equal_values_have_different_keys():
+    keys = np.zeros((1, 4), np.uint64)
+    band_keys(np.zeros((1, 8), np.uint32), 4, 2, keys)
+    assert len(set(keys[0].tolist())) == 4
+
+
+@pytest.mark.parametrize("similarity", [0.2, 0.5, 0.8])
+def test_estimates_agree_with_datasketch_and_with_the_truth(similarity):
+    datasketch = pytest.importorskip("datasketch")
+    texts, exact = families(20, similarity, seed=5)
+    ours = signed(texts, 512, ngram=5)
+    mine = (ours[::2] == ours[1::2]).mean(axis=1)
+    theirs = []
+    for text in texts:
+        parts = text.split()
+        sketched = datasketch.MinHash(512, seed=1)
+        sketched.update_batch([" ".join(parts[i : i + 5]).encode() for i in range(len(parts) - 4)])
+        theirs.append(sketched)
+    oracle = np.array([a.jaccard(b) for a, b in zip(theirs[::2], theirs[1::2], strict=True)])
+    error = np.sqrt(similarity * (1 - similarity) / (20 * 512))  # of the mean over all pairs
+    assert abs((mine - exact).mean()) < 4 * error
+    assert abs((mine - oracle).mean()) < 4 * np.sqrt(2) * error
+
+
+@pytest.mark.parametrize("similarity", [0.4, 0.6, 0.7, 0.8, 0.9])
+def test_pairs_meet_as_often_as_theory_says(similarity):
+    """1 - (1 - s^8)^14, within four standard errors of the sample."""
+    texts, exact = families(1500, similarity, seed=int(similarity * 100))
+    met, expected = np.zeros(len(exact)), 1 - (1 - exact**8) ** 14
+    for seed in range(2):
+        keys, _ = sketch(*buffer(texts), ngram=5, bands=14, rows=8, seed=seed)
+        met += (keys[::2] == keys[1::2]).any(axis=1) / 2
+    # the two seeds share their pairs; the error of the mean is at most that of one seed
+    error = np.sqrt((expected * (1 - expected)).sum()) / len(exact)
+    assert abs(met.mean() - expected.mean()) < 4 * error + 1e-9
+
+
+def test_strangers_do_not_meet():
+    texts = [" ".join(f"{n}q{i}" for i in range(80)) for n in range(2000)]
+    keys, _ = sketch(*buffer(texts), ngram=5, bands=14, rows=8)
+    assert all(len(set(keys[:, band].tolist())) == 2000 for band in range(14))
+
+
+def test_a_document_of_ten_megabytes_without_a_space_is_one_word():
+    keys, counts = sketch(*buffer(["x" * 10_000_000, "y" * 10_000_000]), ngram=5, bands=2, rows=2)
+    assert counts.tolist() == [1, 1] and not (keys[0] == keys[1]).any()
+
+
+def test_block_is_larger_than_any_ngram_allowed():
+    from dataengine.stages.dedup.minhash import Config
+
+    assert Config.model_fields["ngram"].metadata[-1].le < minhash.BLOCK

@@ -1,0 +1,119 @@
+"""What the laws are proved on: the fixtures of the stages, one JSON Lines file a stage, beside its folder's other tests.
+
+A line is a case: ``{"text": ...}`` or ``{"input": {column: value}}``, what comes of it (``"reason"`` for a filter,
+``"output"`` or ``"refused"`` for a map, ``"children"`` for an expand), and ``"config"`` if it is not the default. A long text
+may be written ``{"repeat": ["text ", 60]}``, bytes ``{"bytes": "latin-1 text"}``. One line, ``{"golden": {"version": 1, "sha256":
+"..."}}``, pins the stage's output: whoever changes it has to raise the version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dataengine import shards, stage
+from dataengine.stage import BASE_COLUMNS, Stage
+from dataengine.tasks.rows import Cursor, FusedStep, Outcome, through
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of a fixture."""
+
+    stage: Stage
+    config: Any
+    row: dict[str, Any]
+    expected: dict[str, Any]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Names and types of the columns that the case gives."""
+        return {name: "binary" if isinstance(value, bytes) else stage.MESSAGES if isinstance(value, list) else _type(value)
+                for name, value in self.row.items()}
+
+
+def _type(value: Any) -> str:
+    return {bool: "bool", int: "int64", float: "float64"}.get(type(value), "string")
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict) and "repeat" in value:
+        return value["repeat"][0] * value["repeat"][1]
+    if isinstance(value, dict) and "bytes" in value:
+        return value["bytes"].encode("latin-1")
+    if isinstance(value, dict) and "concat" in value:
+        return "".join(map(_value, value["concat"]))
+    return value
+
+
+def fixture(name: str) -> Path:
+    """The file with a stage's cases."""
+    verb, noun = name.split(".")
+    return FOLDER / verb / f"{noun}.jsonl"
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    """All lines of a stage's fixture."""
+    return [json.loads(line) for line in fixture(name).read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def cases(name: str) -> list[Case]:
+    """The cases of a stage's fixture."""
+    found = stage.load(name)
+    return [
+        Case(found, found.config.model_validate(line.get("config", {})),
+             {key: _value(value) for key, value in (line.get("input") or {"text": line["text"]}).items()},
+             {key: _value(value) if key != "output" else {name: _value(cell) for name, cell in value.items()}
+              for key, value in line.items() if key in ("reason", "output", "refused", "children")})
+        for line in lines(name) if "golden" not in line
+    ]
+
+
+def batch_of(rows: list[Case]) -> pa.RecordBatch:
+    """The cases' rows as one batch, with the columns that every row has."""
+    columns = BASE_COLUMNS | {name: kind for case in rows for name, kind in case.columns.items()}
+    data = [{"id": f"{number:032x}", "source": "test", "origin": f"test:{number}"} | case.row for number, case in enumerate(rows)]
+    return pa.RecordBatch.from_pylist(data, shards.arrow_schema(columns))
+
+
+def apply(case: Case, batch: pa.RecordBatch) -> Outcome:
+    """What becomes of a batch in the engine, with this case's stage and config."""
+    step = FusedStep("test.0", "test", case.stage, case.config)
+    outcome = Outcome([step.account()])
+    through(batch, np.arange(batch.num_rows), [step], 0, outcome, Cursor(lambda number, row: None))
+    return outcome
+
+
+def rows_of(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
+    """Kept, dropped and quarantined rows."""
+    return {name: [row for part in getattr(outcome, name) for row in part.to_pylist()] for name in ("kept", "dropped", "quarantined")}
+
+
+def digest(name: str) -> str:
+    """The hash of all that the stage makes of its fixture; floats to 9 digits, which every machine agrees on."""
+    found = []
+    for case in cases(name):
+        if case.stage.kind == "gather":
+            sketch = case.stage.function(batch_of([case]), case.config)
+            found.append([sketch.keys.tolist(), sketch.alone.tolist(), sketch.check.tolist() if sketch.check is not None else None])
+        else:
+            found.append(rows_of(apply(case, batch_of([case]))))
+    return hashlib.sha256(json.dumps(_rounded(found), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {key: _rounded(cell) for key, cell in value.items()}
+    return [_rounded(cell) for cell in value] if isinstance(value, list) else value

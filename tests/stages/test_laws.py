@@ -1,0 +1,116 @@
+"""The laws of every stage: judged as its fixture says, blind to how batches are cut, blind to what it was given before."""
+
+from __future__ import annotations
+
+import random
+from itertools import groupby
+
+import pyarrow as pa
+import pytest
+
+from dataengine import stage
+from dataengine.stage import canonical
+from tests.stages import laws
+
+BUILTIN = sorted(stage.builtin_names())
+ROWWISE = [name for name in BUILTIN if stage.load(name).kind in ("map", "filter", "expand")]
+GATHERS = [name for name in BUILTIN if stage.load(name).kind == "gather"]
+READS = [name for name in BUILTIN if stage.load(name).kind == "read"]
+FIXED = ROWWISE + GATHERS
+
+
+def by_config(name: str) -> list[list[laws.Case]]:
+    """The cases of a stage, those of one config and the same columns together."""
+    def key(case: laws.Case) -> str:
+        return canonical(case.config) + repr(case.columns)
+
+    return [list(group) for _, group in groupby(sorted(laws.cases(name), key=key), key)]
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_every_stage_says_what_it_does_and_what_each_setting_means(name: str) -> None:
+    found = stage.load(name)
+    assert found.summary.endswith(".")
+    for field, info in found.config.model_fields.items():
+        assert info.description, f"{name}: {field} has no help"
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_every_case_comes_out_as_its_fixture_says(name: str) -> None:
+    for case in laws.cases(name):
+        outcome = laws.apply(case, laws.batch_of([case]))
+        found = laws.rows_of(outcome)
+        if "reason" in case.expected:
+            assert [row["reason"] for row in found["dropped"]] == ([case.expected["reason"]] if case.expected["reason"] else []), case.row
+        if "refused" in case.expected:
+            assert [row["reason"] for row in found["quarantined"]] == [case.expected["refused"]], case.row
+        if "output" in case.expected:
+            assert {column: found["kept"][0][column] for column in case.expected["output"]} == case.expected["output"]
+        if "children" in case.expected:
+            assert len(found["kept"]) == case.expected["children"]
+        outcome.accounts[0].check()
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_every_declared_reason_is_seen(name: str) -> None:
+    found = stage.load(name)
+    expected = [case.expected for case in laws.cases(name)]
+    assert {rule.reason for rule in found.rules} <= {case.get("reason") for case in expected}
+    assert set(found.refuses) <= {case.get("refused") for case in expected}
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_the_answer_does_not_depend_on_how_rows_are_cut_into_batches(name: str) -> None:
+    rng = random.Random(name)
+    for group in by_config(name):
+        group = group * 3
+        whole = laws.batch_of(group)
+        expected = laws.rows_of(laws.apply(group[0], whole))
+        cuts = sorted(rng.choices(range(len(group) + 1), k=3))
+        parts = [whole.slice(first, end - first) for first, end in zip([0, *cuts], [*cuts, len(group)], strict=True)]
+        found = [laws.rows_of(laws.apply(group[0], part)) for part in parts if part.num_rows]
+        assert {key: [row for part in found for row in part[key]] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", GATHERS)
+def test_a_sketch_does_not_depend_on_how_rows_are_cut_into_batches(name: str) -> None:
+    for group in by_config(name):
+        group = group * 2
+        whole = laws.batch_of(group)
+        expected = group[0].stage.function(whole, group[0].config)
+        for row in range(whole.num_rows):
+            found = group[0].stage.function(whole.slice(row, 1), group[0].config)
+            assert found.keys.tolist() == expected.keys[row:row + 1].tolist()
+            assert found.alone.tolist() == expected.alone[row:row + 1].tolist()
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_the_input_is_left_as_it_was_and_the_answer_is_the_same_twice(name: str) -> None:
+    for group in by_config(name):
+        batch = laws.batch_of(group)
+        before = pa.ipc.read_record_batch(batch.serialize(), batch.schema)
+        first, second = (repr(group[0].stage.function(batch, group[0].config)) for _ in range(2))
+        assert first == second
+        assert batch.equals(before)
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_only_declared_columns_are_added(name: str) -> None:
+    for group in by_config(name):
+        found, config = group[0].stage, group[0].config
+        result = found.function(laws.batch_of(group), config)
+        columns = result[0] if found.kind == "expand" else result
+        assert set(columns) - {"refused"} == set(found.adds(config))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_changed_output_needs_a_new_version(name: str) -> None:
+    pinned = next((line["golden"] for line in laws.lines(name) if "golden" in line), None)
+    now = {"version": stage.load(name).version, "sha256": laws.digest(name)}
+    assert pinned == now, f'the output of {name} changed: raise its version and let {laws.fixture(name)} have the line {{"golden": {now}}}'
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_reader_has_a_test_of_its_own(name: str) -> None:
+    verb, noun = name.split(".")
+    assert (laws.FOLDER / verb / f"test_{noun}.py").exists()

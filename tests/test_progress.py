@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from dataengine.progress import Progress
+from tests.fake_run import HOSTILE
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def manifest(rows=100, kept=80, seconds=1.0, reason="too_few_words"):
+    return {"seconds": seconds, "accounts": [
+        {"rows_in": rows, "rows_created": 0, "rows_kept": rows, "bytes_in": rows * 1000, "bytes_out": rows * 900,
+         "dropped": {}, "quarantined": {}},
+        {"rows_in": rows, "rows_created": 0, "rows_kept": kept, "bytes_in": rows * 900, "bytes_out": 1,
+         "dropped": {reason: rows - kept}, "quarantined": {}}]}
+
+
+def play(progress, clock, tasks=40, step=1.0):
+    progress.started({"web.0-1": (10, 10 + tasks), "code.0": (3, 3)})
+    for _ in range(tasks):
+        clock.now += step
+        progress.task_done("web.0-1", manifest())
+    progress.finished()
+
+
+def test_off_a_terminal_a_line_at_most_every_ten_seconds_and_one_at_the_end():
+    clock, stream = Clock(), io.StringIO()
+    play(Progress(stream=stream, clock=clock), clock)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "40 of 53 tasks to run"
+    assert [line.split(" | ")[0] for line in lines[1:-1]] == [f"web.0-1 {n}/50" for n in (20, 30, 40, 50)]
+    assert lines[1] == ("web.0-1 20/50 | 100 docs/s, 0.1 MB/s | 800 kept of 1,000 | too_few_words 200 | 30.0 s left")
+    assert lines[-1] == "40 tasks run in 40.0 s"
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_rates_count_this_runs_work_only():
+    clock, stream = Clock(), io.StringIO()
+    progress = Progress("json", stream=stream, clock=clock)
+    progress.started({"a": (90, 100)})
+    clock.now += 2.0
+    progress.task_done("a", manifest(rows=100, seconds=2.0))
+    event = json.loads(stream.getvalue().splitlines()[-1])
+    assert (event["done"], event["rows"], event["rows_per_second"], event["seconds_left"]) == (91, 100, 50.0, 18.0)
+
+
+def test_json_lines_are_json():
+    clock, stream = Clock(), Terminal()
+    play(Progress("json", stream=stream, clock=clock), clock, tasks=3)
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["started", "task", "task", "task", "finished"]
+    assert events[0] == {"event": "started", "elapsed": 0.0, "tasks": 16, "to_do": 3}
+    assert events[3]["lost"] == {"too_few_words": 60} and events[4]["tasks_run"] == 3
+
+
+@pytest.mark.parametrize("style", ["auto", "plain", "json"])
+def test_nothing_hostile_reaches_a_log(style):
+    clock, stream = Clock(), io.StringIO()
+    progress = Progress(style, stream=stream, clock=clock)
+    progress.started({HOSTILE: (0, 1)})
+    clock.now += 1
+    progress.task_done(HOSTILE, manifest(reason=HOSTILE))
+    progress.finished()
+    assert not set(stream.getvalue()) & set("\x1b\x07\x9b\x00\x7f\r\u202e\u200b")
+
+
+def test_a_terminal_gets_a_live_table_without_anything_hostile_in_it():
+    clock, stream = Clock(), Terminal()
+    with Progress(stream=stream, clock=clock) as progress:
+        progress.started({f"x{HOSTILE}": (0, 2)})
+        clock.now += 1
+        progress.task_done(f"x{HOSTILE}", manifest(reason=HOSTILE))
+    said = stream.getvalue()
+    assert "1/2" in said and "docs/s" in said
+    assert "]0;title" not in said.replace("\\x1b]0;title", "")
+    assert not set(said) & set("\x07\x9b\x00\x7f\u202e\u200b")
+
+
+def test_nothing_to_do_and_quiet_need_no_live_table():
+    for quiet, said in ((False, "0 of 4 tasks to run\n0 tasks run in 0.0 s\n"), (True, "")):
+        clock, stream = Clock(), Terminal()
+        progress = Progress(stream=stream, clock=clock, quiet=quiet)
+        progress.started({"a": (4, 4)})
+        progress.finished()
+        assert stream.getvalue() == said
+
+
+def test_tasks_without_rows_are_counted_too():
+    clock, stream = Clock(), io.StringIO()
+    progress = Progress(stream=stream, clock=clock)
+    progress.started({"train.base": (0, 1)})
+    progress.task_done("train.base", {"accounts": []})
+    assert stream.getvalue().splitlines()[-1] == "train.base 1/1"
