@@ -50,7 +50,9 @@ def sentences() -> list[str]:
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
                 for sentence in text.replace("\n", " ").split(". "):
                     words = sentence.split()
-                    if 5 <= len(words) <= 60 and sum(word.strip(",;:.()'\"").isalpha() for word in words) > 0.9 * len(words):
+                    if 5 <= len(words) <= 60 and sum(word.strip(",;:.()'\"").isalpha() for word in words) > 0.9 * len(
+                        words
+                    ):
                         found[" ".join(words) + "."] = None
     return list(found)
 
@@ -67,7 +69,7 @@ def documents(size: int, seed: int = 1) -> Iterator[str]:
         else:
             parts = rng.choices(pool, k=rng.randint(4, 40))
             recent = [*recent[-999:], parts]
-        text = "\n".join(" ".join(parts[first:first + 4]) for first in range(0, len(parts), 4))
+        text = "\n".join(" ".join(parts[first : first + 4]) for first in range(0, len(parts), 4))
         written += len(text)
         yield text
 
@@ -125,19 +127,29 @@ def main() -> None:
 
 def report(run: Path, size: int, wall: float, cpu: float, peak: int, workers: int) -> None:
     """Print what was measured."""
-    print(f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"{size / 1e6:,.0f} MB JSONL, {workers} workers: {wall:.1f} s wall, {size / 1e6 / wall:.1f} MB/s; "
-          f"{cpu:.1f} s CPU, {cpu / wall / min(workers, os.cpu_count() or 1):.0%} of the cores busy; largest process {peak / 1e6:,.0f} MB")
+    print(
+        f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    print(
+        f"{size / 1e6:,.0f} MB JSONL, {workers} workers: {wall:.1f} s wall, {size / 1e6 / wall:.1f} MB/s; "
+        f"{cpu:.1f} s CPU, {cpu / wall / min(workers, os.cpu_count() or 1):.0%} of the cores busy; largest process {peak / 1e6:,.0f} MB"
+    )
     steps: dict[str, dict[str, float]] = {}
     for path in run.glob("steps/*/*/manifest.json"):
         manifest = json.loads(path.read_text())
         rest = manifest["seconds"]
         for account in manifest["accounts"]:
-            row = steps.setdefault(f"{account['step']} {account['stage']}", dict.fromkeys(("rows_in", "rows_kept", "bytes_in", "seconds"), 0.0))
+            row = steps.setdefault(
+                f"{account['step']} {account['stage']}",
+                dict.fromkeys(("rows_in", "rows_kept", "bytes_in", "seconds"), 0.0),
+            )
             for name in row:
                 row[name] += account[name]
             rest -= account["seconds"]
-        row = steps.setdefault(f"{manifest['segment']} ({manifest['kind']}: the rest)", dict.fromkeys(("rows_in", "rows_kept", "bytes_in", "seconds"), 0.0))
+        row = steps.setdefault(
+            f"{manifest['segment']} ({manifest['kind']}: the rest)",
+            dict.fromkeys(("rows_in", "rows_kept", "bytes_in", "seconds"), 0.0),
+        )
         row["seconds"] += rest
     for name, row in sorted(steps.items()):
         speed = f"{row['bytes_in'] / 1e6 / row['seconds']:8.1f} MB/s" if row["bytes_in"] and row["seconds"] else ""

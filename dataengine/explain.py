@@ -12,6 +12,7 @@ from dataengine.errors import QueryRefused
 from dataengine.judged import judge, measures
 from dataengine.ledger import Ledger, Shard, Step, require_regular
 from dataengine.shards import DROPPED, KEPT, QUARANTINED
+from dataengine.sql import PLAINLY
 from dataengine.terminal import clip, safe_text, say
 
 if TYPE_CHECKING:
@@ -108,13 +109,14 @@ def _locate(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], prefix:
     prefix = prefix.lower()
     matches = "id = ?" if len(prefix) == 32 else "starts_with(id, ?)"
     return connection.execute(
-        f"SELECT id, filename, file_row_number FROM read_parquet(?, filename = true, file_row_number = true) "
+        "SELECT id, filename, file_row_number "
+        f"FROM read_parquet(?, filename = true, file_row_number = true, {PLAINLY}) "
         f"WHERE {matches} LIMIT 1000", [list(paths), prefix]).fetchall()
 
 
 def _row(connection: duckdb.DuckDBPyConnection, path: str, number: int) -> dict[str, Any]:
     """One row, its text cut to its beginning."""
-    source = "read_parquet(?, file_row_number = true)"
+    source = f"read_parquet(?, file_row_number = true, {PLAINLY})"
     columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}", [path]).fetchall()]
     big = {"html", "messages", "file_row_number"} & set(columns)
     cut = f" REPLACE (left(text, {BEGINNING}) AS text)" if "text" in columns else ""
@@ -143,10 +145,10 @@ def _twins(connection: duckdb.DuckDBPyConnection, ledger: Ledger, identity: str)
             segments.setdefault(shard.segment.name, []).append(os.path.abspath(shard.path))
     found: list[str] = []
     for paths in segments.values():
-        columns = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [paths[0]]).fetchall()
+        columns = connection.execute(f"DESCRIBE SELECT * FROM read_parquet(?, {PLAINLY})", [paths[0]]).fetchall()
         if any(column[0] == "duplicate_of" for column in columns):
-            rows = connection.execute("SELECT id FROM read_parquet(?) WHERE duplicate_of = ? ORDER BY id LIMIT 20",
-                                      [paths, identity]).fetchall()
+            query = f"SELECT id FROM read_parquet(?, {PLAINLY}) WHERE duplicate_of = ? ORDER BY id LIMIT 20"
+            rows = connection.execute(query, [paths, identity]).fetchall()
             found += [row[0] for row in rows]
     return sorted(found)[:20]
 
@@ -158,8 +160,9 @@ def _tokens(connection: duckdb.DuckDBPyConnection, ledger: Ledger, identity: str
         require_regular(shard)
     if not places:
         return []
-    rows = connection.execute("SELECT filename, part, document, tokens FROM read_parquet(?, filename = true) "
-                              "WHERE id = ? ORDER BY ALL", [list(places), identity]).fetchall()
+    rows = connection.execute(
+        f"SELECT filename, part, document, tokens FROM read_parquet(?, filename = true, {PLAINLY}) "
+        "WHERE id = ? ORDER BY ALL", [list(places), identity]).fetchall()
     return [{"file": (places[path].path.parent.relative_to(ledger.folder) / f"{part}.bin").as_posix(),
              "document": document, "tokens": tokens} for path, part, document, tokens in rows]
 

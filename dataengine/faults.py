@@ -12,7 +12,15 @@ import signal
 
 _passed = 0
 
-POINTS = ("task_started", "shard_written", "before_rename", "after_rename", "before_manifest", "after_manifest", "run_json")
+POINTS = (
+    "task_started",
+    "shard_written",
+    "before_rename",
+    "after_rename",
+    "before_manifest",
+    "after_manifest",
+    "run_json",
+)
 
 
 def fault(point: str) -> None:

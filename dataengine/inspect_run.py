@@ -123,8 +123,8 @@ def show(ledger: Ledger, found: list[Sample], width: int = 400) -> None:
             say(f"    {clip(words, 200)}")
         measured = {name: row[name] for name in ("duplicate_of", "detail") if row.get(name)} | sample.measured
         if measured:
-            shown_values = (f"{safe_text(name)} {short(value)}" for name, value in measured.items() if value is not None)
-            say(f"    {', '.join(shown_values)}")
+            values = (f"{safe_text(name)} {short(value)}" for name, value in measured.items() if value is not None)
+            say(f"    {', '.join(values)}")
         say(f"    | {clip(row.get('text', ''), width)}")
         say()
     if not found:

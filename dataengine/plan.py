@@ -20,7 +20,7 @@ from typing import Any
 from dataengine import shards
 from dataengine.errors import Problem, RecipeError
 from dataengine.recipe import Block, Recipe
-from dataengine.stage import BASE_COLUMNS, LoadedFile, MadeBy, Piece, Stage, canonical
+from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, canonical, marks
 
 PIECES_PER_SPLIT = 4096
 SHARDS_PER_RANGE = 8
@@ -75,8 +75,13 @@ class Step:
     def body(self) -> dict[str, Any]:
         """For the worker: the config with real paths in it; made files are paths below the run's folder."""
         made = {name: f"steps/{ref.segment}/{ref.address}/model.bin" for name, ref in self.made.items()}
-        return {"step": self.name, "lane": self.lane, "stage": self.stage, "config": dict(self.config) | self.loaded,
-                "made": made}
+        return {
+            "step": self.name,
+            "lane": self.lane,
+            "stage": self.stage,
+            "config": dict(self.config) | self.loaded,
+            "made": made,
+        }
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,29 @@ class Segment:
     steps: tuple[Step, ...]
     tasks: tuple[Task, ...]
     final: bool = False
-    """Its kept rows are the end of a lane."""
+    """Its kept rows are the end of a lane that no other lane takes its rows from: what the run is for."""
 
     def record(self) -> dict[str, Any]:
         """Its entry in run.json."""
-        steps = [{"step": step.name, "lane": step.lane, "stage": step.stage, "version": step.version,
-                  "config": dict(step.config), "files": dict(step.hashes)} for step in self.steps]
-        return {"name": self.name, "kind": self.kind, "lane": self.lane, "steps": steps,
-                "tasks": [task.ref.address for task in self.tasks], "final": self.final}
+        steps = [
+            {
+                "step": step.name,
+                "lane": step.lane,
+                "stage": step.stage,
+                "version": step.version,
+                "config": dict(step.config),
+                "files": dict(step.hashes),
+            }
+            for step in self.steps
+        ]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "lane": self.lane,
+            "steps": steps,
+            "tasks": [task.ref.address for task in self.tasks],
+            "final": self.final,
+        }
 
 
 @dataclass(frozen=True)
@@ -133,8 +153,14 @@ class Plan:
     def record(self, state: str) -> dict[str, Any]:
         """The content of run.json."""
         recipe = self.recipe
-        return {"format": shards.FORMAT, "name": recipe.name, "recipe": str(recipe.file), "seed": recipe.seed,
-                "state": state, "segments": [segment.record() for segment in self.segments]}
+        return {
+            "format": shards.FORMAT,
+            "name": recipe.name,
+            "recipe": str(recipe.file),
+            "seed": recipe.seed,
+            "state": state,
+            "segments": [segment.record() for segment in self.segments],
+        }
 
 
 def digest(value: Any) -> str:
@@ -177,8 +203,16 @@ class _Planner:
     def problem(self, path: str, found: str, expected: str = "", write: str = "") -> None:
         self.problems.append(self.recipe.problem(path, found, expected, write))
 
-    def add(self, name: str, kind: str, lane: str, steps: tuple[Step, ...], bodies: Iterable[tuple[tuple[TaskRef, ...], Any, dict]],
-            final: bool = False, sources: Iterable[str] | None = None) -> tuple[TaskRef, ...]:
+    def add(
+        self,
+        name: str,
+        kind: str,
+        lane: str,
+        steps: tuple[Step, ...],
+        bodies: Iterable[tuple[tuple[TaskRef, ...], Any, dict]],
+        final: bool = False,
+        sources: Iterable[str] | None = None,
+    ) -> tuple[TaskRef, ...]:
         """Add a segment; each body is (inputs, what besides the steps and inputs decides the output, body)."""
         chain = [shards.FORMAT, kind, lane, [step.fingerprint() for step in steps]]
         births = iter(sources) if sources is not None else None
@@ -212,7 +246,8 @@ class _Planner:
                 fused = [block]
             else:
                 fused.append(block)
-        self.lanes[name] = self.rows(name, fused, end, decided, final=True)
+        taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
+        self.lanes[name] = self.rows(name, fused, end, decided, final=not taken)
         return self.lanes[name]
 
     def joined(self, block: Block, ends: list[LaneEnd]) -> LaneEnd:
@@ -221,8 +256,11 @@ class _Planner:
         for source, end in zip(block.sources, ends, strict=True):
             for column, kind in end.columns.items():
                 if columns.setdefault(column, kind) != kind:
-                    self.problem(f"data.{block.lane}[0].from", f'column "{column}" is {columns[column]} in one lane and {kind} in "{source}"',
-                                 "one type for a column in all lanes that are joined")
+                    self.problem(
+                        f"data.{block.lane}[0].from",
+                        f'column "{column}" is {columns[column]} in one lane and {kind} in "{source}"',
+                        "one type for a column in all lanes that are joined",
+                    )
         return LaneEnd(tuple(ref for end in ends for ref in end.tasks), columns)
 
     def rows(self, lane: str, blocks: list[Block], end: LaneEnd, decided: TaskRef | None, final: bool) -> LaneEnd:
@@ -233,20 +271,37 @@ class _Planner:
         for block in blocks:
             columns = self.flow(block, columns)
             stored |= columns | (dict(block.stage.adds(block.config)) if block.stage.kind == "gather" else {})
-        common = {"lane": lane, "steps": [step.body() for step in steps], "columns_in": dict(end.columns),
-                  "columns_out": columns, "columns_all": stored}
+        common = {
+            "lane": lane,
+            "steps": [step.body() for step in steps],
+            "columns_in": dict(end.columns),
+            "columns_out": columns,
+            "columns_all": stored,
+        }
         first, last = blocks[0].index, blocks[-1].index
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
         if blocks[0].stage.kind == "read":
-            bodies = [((), [_identity(piece) for piece in split], common | {"split": [asdict(piece) for piece in split]})
-                      for split in self.splits(blocks[0])]
+            bodies = [
+                ((), [_identity(piece) for piece in split], common | {"split": [asdict(piece) for piece in split]})
+                for split in self.splits(blocks[0])
+            ]
             sources = [lane] * len(bodies)
         else:
             sources = [ref.source for ref in end.tasks]
             cluster = (decided,) if decided and blocks[0].stage.kind == "gather" else ()
-            bodies = [((ref, *cluster), index if cluster else None, common | {"parent": [ref.segment, ref.address], "shard": index,
-                       "cluster": [cluster[0].segment, cluster[0].address] if cluster else None})
-                      for index, ref in enumerate(end.tasks)]
+            bodies = [
+                (
+                    (ref, *cluster),
+                    index if cluster else None,
+                    common
+                    | {
+                        "parent": [ref.segment, ref.address],
+                        "shard": index,
+                        "cluster": [cluster[0].segment, cluster[0].address] if cluster else None,
+                    },
+                )
+                for index, ref in enumerate(end.tasks)
+            ]
         refs = self.add(name, "rows", lane, steps, bodies, final, sources)
         return LaneEnd(refs, columns)
 
@@ -256,15 +311,51 @@ class _Planner:
         step = self.step(block)
         ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
         name = f"{block.lane}.{block.index}"
-        sketches = self.add(f"{name}.sketch", "sketch", block.lane, (step,), [
-            ((ref,), ranges, {"step": step.body(), "parent": [ref.segment, ref.address], "ranges": ranges,
-                              "reads": list(block.stage.reads(block.config))}) for ref in end.tasks])
-        matches = self.add(f"{name}.match", "match", block.lane, (step,), [
-            (sketches, number, {"range": number, "sketches": [[ref.segment, ref.address] for ref in sketches]})
-            for number in range(ranges)])
-        cluster = self.add(f"{name}.cluster", "cluster", block.lane, (step,), [
-            ((*matches, *end.tasks), None, {"matches": [[ref.segment, ref.address] for ref in matches],
-                                            "parents": [[ref.segment, ref.address] for ref in end.tasks]})])
+        sketches = self.add(
+            f"{name}.sketch",
+            "sketch",
+            block.lane,
+            (step,),
+            [
+                (
+                    (ref,),
+                    ranges,
+                    {
+                        "step": step.body(),
+                        "parent": [ref.segment, ref.address],
+                        "ranges": ranges,
+                        "reads": list(block.stage.reads(block.config)),
+                    },
+                )
+                for ref in end.tasks
+            ],
+        )
+        matches = self.add(
+            f"{name}.match",
+            "match",
+            block.lane,
+            (step,),
+            [
+                (sketches, number, {"range": number, "sketches": [[ref.segment, ref.address] for ref in sketches]})
+                for number in range(ranges)
+            ],
+        )
+        cluster = self.add(
+            f"{name}.cluster",
+            "cluster",
+            block.lane,
+            (step,),
+            [
+                (
+                    (*matches, *end.tasks),
+                    None,
+                    {
+                        "matches": [[ref.segment, ref.address] for ref in matches],
+                        "parents": [[ref.segment, ref.address] for ref in end.tasks],
+                    },
+                )
+            ],
+        )
         return cluster[0]
 
     def splits(self, block: Block) -> list[list[Piece]]:
@@ -288,7 +379,7 @@ class _Planner:
     def step(self, block: Block) -> Step:
         """The block with its files found: what it loads is hashed, what another table makes is linked."""
         loaded, hashes, made = {}, {}, {}
-        for name, mark in _marks(block.stage):
+        for name, mark in marks(block.stage.config):
             value = getattr(block.config, name)
             if value is None:
                 continue
@@ -299,11 +390,22 @@ class _Planner:
             try:
                 hashes[name] = shards.sha256_of(path)
             except OSError as error:
-                self.problem(f"data.{block.lane}[{block.index}].{name}", f"{path} cannot be read: {error.strerror}",
-                             "a file; relative paths start at the recipe's folder")
+                self.problem(
+                    f"data.{block.lane}[{block.index}].{name}",
+                    f"{path} cannot be read: {error.strerror}",
+                    "a file; relative paths start at the recipe's folder",
+                )
             loaded[name] = str(path)
-        return Step(block.step, block.lane, block.stage.name, block.stage.version, json.loads(canonical(block.config)),
-                    loaded, hashes, made)
+        return Step(
+            block.step,
+            block.lane,
+            block.stage.name,
+            block.stage.version,
+            json.loads(canonical(block.config)),
+            loaded,
+            hashes,
+            made,
+        )
 
     def flow(self, block: Block, columns: dict[str, str]) -> dict[str, str]:
         """The columns after this block; problems for columns that are missing or change their type."""
@@ -312,8 +414,11 @@ class _Planner:
             return BASE_COLUMNS | dict(stage.adds(block.config))
         missing = [column for column in stage.reads(block.config) if column not in columns]
         for column in missing:
-            self.problem(f"{path}.stage", f'{stage.name} reads column "{column}", but the lane has only {", ".join(sorted(columns))}',
-                         write=_cure(column, columns))
+            self.problem(
+                f"{path}.stage",
+                f'{stage.name} reads column "{column}", but the lane has only {", ".join(sorted(columns))}',
+                write=_cure(column, columns),
+            )
         if not missing and stage.check and (wrong := stage.check(block.config, columns)):
             self.problem(path, wrong)
         if stage.kind == "gather":
@@ -323,7 +428,9 @@ class _Planner:
             if column in BASE_COLUMNS:
                 self.problem(path, f'{stage.name} would replace column "{column}", which the engine keeps')
             if after.get(column, kind) != kind:
-                self.problem(path, f'{stage.name} makes column "{column}" {kind}, but an earlier step made it {after[column]}')
+                self.problem(
+                    path, f'{stage.name} makes column "{column}" {kind}, but an earlier step made it {after[column]}'
+                )
             after[column] = kind
         return after | ({"parent": "string"} if stage.kind == "expand" else {})
 
@@ -339,13 +446,23 @@ class _Planner:
         for lane in lanes:
             end = self.lane(lane)
             if column not in end.columns:
-                self.problem(path, f'lane "{lane}" has no column "{column}", only {", ".join(sorted(end.columns))}',
-                             write=_cure(column, end.columns))
+                self.problem(
+                    path,
+                    f'lane "{lane}" has no column "{column}", only {", ".join(sorted(end.columns))}',
+                    write=_cure(column, end.columns),
+                )
             refs += end.tasks
         return refs
 
-    def product(self, name: str, kind: str, config: Mapping[str, Any], inputs: Iterable[TaskRef], body: dict[str, Any],
-                identity: Any = None) -> TaskRef:
+    def product(
+        self,
+        name: str,
+        kind: str,
+        config: Mapping[str, Any],
+        inputs: Iterable[TaskRef],
+        body: dict[str, Any],
+        identity: Any = None,
+    ) -> TaskRef:
         """A segment of one task that makes one thing of many inputs."""
         if (kind, name) not in self.made:
             step = Step(name, "", kind, 1, config)
@@ -357,7 +474,12 @@ class _Planner:
         path = f"classifier.{name}"
         positive = self.ends(config.positive, f"{path}.positive")
         negative = self.ends(config.negative, f"{path}.negative")
-        body = {"name": path, "config": config.model_dump(mode="json"), "positive": _places(positive), "negative": _places(negative)}
+        body = {
+            "name": path,
+            "config": config.model_dump(mode="json"),
+            "positive": _places(positive),
+            "negative": _places(negative),
+        }
         return self.product(path, "classifier", body["config"], (*positive, *negative), body, len(positive))
 
     def tokenizer(self) -> TaskRef:
@@ -375,9 +497,22 @@ class _Planner:
             inputs = self.ends([lane], f"data.{lane}", "text" if form == "text" else "messages")
             config = {"format": form, "heldout": heldout}
             name = f"tokens.{lane}.{form}.{heldout:g}"
-            refs = self.add(name, "tokens", lane, (Step(f"tokens.{lane}", lane, "tokens", 1, config),), [
-                ((ref, tokenizer), None, config | {"parent": [ref.segment, ref.address], "tokenizer": [tokenizer.segment, tokenizer.address]})
-                for ref in inputs], sources=[ref.source for ref in inputs])
+            refs = self.add(
+                name,
+                "tokens",
+                lane,
+                (Step(f"tokens.{lane}", lane, "tokens", 1, config),),
+                [
+                    (
+                        (ref, tokenizer),
+                        None,
+                        config
+                        | {"parent": [ref.segment, ref.address], "tokenizer": [tokenizer.segment, tokenizer.address]},
+                    )
+                    for ref in inputs
+                ],
+                sources=[ref.source for ref in inputs],
+            )
             self.tokens[key] = refs
         return self.tokens[key]
 
@@ -385,17 +520,26 @@ class _Planner:
         config, path = self.recipe.mixes[name], f"mix.{name}"
         tokenizer = self.tokenizer()
         inputs = [ref for lane in config.sources for ref in self.tokenized(lane, config.format, config.heldout)]
-        body = {"name": path, "config": config.model_dump(mode="json"), "seed": self.recipe.seed,
-                "tokenizer": [tokenizer.segment, tokenizer.address],
-                "shards": [[ref.segment, ref.address, ref.source] for ref in inputs]}
+        body = {
+            "name": path,
+            "config": config.model_dump(mode="json"),
+            "seed": self.recipe.seed,
+            "tokenizer": [tokenizer.segment, tokenizer.address],
+            "shards": [[ref.segment, ref.address, ref.source] for ref in inputs],
+        }
         return self.product(path, "mix", body["config"] | {"seed": self.recipe.seed}, (tokenizer, *inputs), body)
 
     def train(self, name: str) -> TaskRef:
         config, path = self.recipe.trains[name], f"train.{name}"
         mix = self.mix(config.mix)
         init = self.train(config.init) if config.init else None
-        body = {"name": path, "config": config.model_dump(mode="json"), "seed": self.recipe.seed, "mix": [mix.segment, mix.address],
-                "init": [init.segment, init.address] if init else None}
+        body = {
+            "name": path,
+            "config": config.model_dump(mode="json"),
+            "seed": self.recipe.seed,
+            "mix": [mix.segment, mix.address],
+            "init": [init.segment, init.address] if init else None,
+        }
         fingerprint = body["config"] | {"seed": self.recipe.seed}
         return self.product(path, "train", fingerprint, (mix, *([init] if init else [])), body)
 
@@ -409,18 +553,10 @@ def _identity(piece: Piece) -> list[Any]:
     return [piece.origin, piece.start, piece.end, piece.stamp]
 
 
-def _marks(stage: Stage) -> Iterator[tuple[str, LoadedFile | MadeBy]]:
-    """The config fields that name files to load or things that other tables make."""
-    for name, info in stage.config.model_fields.items():
-        for mark in info.metadata:
-            if isinstance(mark, LoadedFile | MadeBy):
-                yield name, mark
-
-
 def _cure(column: str, columns: Mapping[str, str]) -> str:
     """What to write when a column is missing."""
     if column == "text" and "html" in columns:
         return "an extract.* stage before it"
     if column == "html":
-        return 'a stage that reads pages, such as read.warc or read.html, at the head of the lane'
+        return "a stage that reads pages, such as read.warc or read.html, at the head of the lane"
     return f'a stage that adds "{column}" before it; `dataengine stages list` shows what each adds'

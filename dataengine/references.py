@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, get_args
-
-from pydantic import BaseModel
+from typing import Any
 
 from dataengine import words
 from dataengine.document import Document, Place
 from dataengine.locate import render
-from dataengine.stage import MadeBy, Stage, StageConfig
+from dataengine.stage import MadeBy, Stage, StageConfig, marks
 from dataengine.tables import ClassifierConfig, MixConfig, TokenizerConfig, TrainConfig
 
 Node = tuple[str, ...]
@@ -50,19 +48,6 @@ class Edge:
     place: Place
 
 
-def made_by(model: type[BaseModel]) -> dict[str, str]:
-    """Config field -> the table whose product it names, for the fields marked `MadeBy`."""
-    marks = {name: list(_marks(field.annotation, field.metadata)) for name, field in model.model_fields.items()}
-    return {name: found[0].table for name, found in marks.items() if found}
-
-
-def _marks(annotation: Any, metadata: Sequence[Any]) -> Iterator[MadeBy]:
-    """The mark stands beside the field's type, or inside it: ``Annotated[str, MadeBy("classifier")] | None``."""
-    yield from (mark for mark in metadata if isinstance(mark, MadeBy))
-    for inner in get_args(annotation):
-        yield from _marks(inner, getattr(inner, "__metadata__", ()))
-
-
 def check(document: Document, parts: Parts) -> None:
     """Report every name that leads nowhere, every circle and every mixture that cannot be made."""
     declared = {table: _names(document, table) for table in NOUNS}
@@ -98,10 +83,10 @@ def _edges(document: Document, parts: Parts) -> Iterator[Edge]:
             if index == 0:
                 yield from _lane_edges(document, ("data", lane), draft.sources, (*place, "from"))
             if draft.config is not None:
-                for field, table in made_by(type(draft.config)).items():
+                for field, mark in marks(type(draft.config)):
                     name = getattr(draft.config, field)
-                    if name is not None and table in NOUNS:
-                        yield Edge(("data", lane), (table, name), (*place, field))
+                    if isinstance(mark, MadeBy) and name is not None and mark.table in NOUNS:
+                        yield Edge(("data", lane), (mark.table, name), (*place, field))
     for name, classifier in parts.classifiers.items():
         for side in ("positive", "negative"):
             lanes = getattr(classifier, side)

@@ -32,6 +32,8 @@ DRAIN_SECONDS = 10
 DISK_RETRIES = 3
 POISON_LIMIT = 64
 """A task with more killing records than this is not bad luck; the run stops and says so."""
+READING = -1
+"""What the cursor says in place of a row while the next batch is read; see `tasks.rows`."""
 PROBE_ROWS = 1024
 """Rows in the largest batch; see `tasks.rows`."""
 UNLIMITED = frozenset({"train", "classifier", "tokenizer"})
@@ -124,8 +126,12 @@ class Driver:
         """Run until nothing is left. Returns the number of tasks run."""
         count = len(self.waiting)
         if self.watcher:
-            self.watcher.started({segment.name: (sum(task.ref in self.plan.committed for task in segment.tasks), len(segment.tasks))
-                                  for segment in self.plan.segments})
+            self.watcher.started(
+                {
+                    segment.name: (sum(task.ref in self.plan.committed for task in segment.tasks), len(segment.tasks))
+                    for segment in self.plan.segments
+                }
+            )
         with self._interrupts():
             while self.waiting:
                 self._submit()
@@ -159,9 +165,15 @@ class Driver:
         search = self.searches.get(number) or Search(task)
         search.probing = search.ranges.popleft() if search.ranges else None
         self.running[number] = search
-        job = {"segment": task.ref.segment, "address": task.ref.address, "kind": task.kind,
-               "inputs": [ref.address for ref in task.inputs], "body": dict(task.body),
-               "poison": search.poison, "probe": search.probing}
+        job = {
+            "segment": task.ref.segment,
+            "address": task.ref.address,
+            "kind": task.kind,
+            "inputs": [ref.address for ref in task.inputs],
+            "body": dict(task.body),
+            "poison": search.poison,
+            "probe": search.probing,
+        }
         self.executor.submit(number, job, fresh=bool(search.losses), unlimited=task.kind in UNLIMITED)
 
     # --- what happened ---
@@ -194,7 +206,11 @@ class Driver:
     def _failed(self, number: int, search: Search, error: dict[str, Any]) -> None:
         """An error in words: the disk gets a few tries, everything else ends the run."""
         kind = error.pop("failed")
-        if kind == "OSError" and error.get("errno") not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS) and search.disk_errors < DISK_RETRIES:
+        if (
+            kind == "OSError"
+            and error.get("errno") not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+            and search.disk_errors < DISK_RETRIES
+        ):
             search.disk_errors += 1
             self.searches[number] = search
             time.sleep(0.1 * 4**search.disk_errors)
@@ -207,7 +223,7 @@ class Driver:
         number, place = event.number, (event.batch, event.row)
         self.searches[number] = search
         self.again.append(number)
-        if search.task.kind != "rows":
+        if search.task.kind != "rows" or (event.row == READING and "split" not in search.task.body):
             self._lost_whole(event, search)
         elif search.probing is not None:
             self._lost_probe(event, search, search.probing)
@@ -217,7 +233,7 @@ class Driver:
                 raise self._hopeless(search, event)
             if event.reason == "crash" and search.losses[place] < 2:
                 return
-            if event.row == -1:
+            if event.row == READING:
                 search.poison[str(event.batch)] = event.reason
             elif event.row >= 0:
                 search.ranges.append((event.batch, event.row, event.row + 1))
@@ -247,14 +263,18 @@ class Driver:
 
     def _hopeless(self, search: Search, event: Lost) -> RunFailed:
         advice = {"out_of_memory": "a larger [run] memory_per_worker", "timeout": "a longer [run] record_deadline"}
-        return RunFailed(f"its worker was lost again and again ({event.reason}); {event.detail}"[:3000], where=f"{search.task.ref.segment}/{search.task.ref.address}",
-                         write=advice.get(event.reason, ""))
+        return RunFailed(
+            f"its worker was lost again and again ({event.reason}); {event.detail}"[:3000],
+            where=f"{search.task.ref.segment}/{search.task.ref.address}",
+            write=advice.get(event.reason, ""),
+        )
 
     # --- interruption ---
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
         """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once. Then KeyboardInterrupt."""
+
         def interrupted(signum: int, frame: Any) -> None:
             self.interrupts += 1
             if self.interrupts > 1:
@@ -303,11 +323,19 @@ def _as_error(kind: str, error: dict[str, Any], out: Path) -> Exception:
     if kind == "Fault":
         trace = out / "fault.txt"
         trace.write_text(error.get("trace", ""), encoding="utf-8")
-        return RunFailed(f"{error['found']} (this is a fault of dataengine or of a stage; the details are in {trace})", where=error["where"])
+        return RunFailed(
+            f"{error['found']} (this is a fault of dataengine or of a stage; the details are in {trace})",
+            where=error["where"],
+        )
     if kind == "OSError":
         free = shutil.disk_usage(out).free
         hint = f"{free / 1e6:,.0f} MB are free in {out}" if error.get("errno") in (errno.ENOSPC, errno.EDQUOT) else ""
-        return RunFailed(f"the system refused: {error['found']}", where=error["where"], expected=hint, write="run again when it is put right; nothing committed is lost")
+        return RunFailed(
+            f"the system refused: {error['found']}",
+            where=error["where"],
+            expected=hint,
+            write="run again when it is put right; nothing committed is lost",
+        )
     cls = getattr(errors, kind, RunFailed)
     return cls(error["found"], where=error["where"], expected=error["expected"], write=error["write"])
 
@@ -322,7 +350,9 @@ def _make_writable(out: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"the run cannot be written here: {error.strerror}", where=str(out), write="--out with another folder") from error
+        raise InputError(
+            f"the run cannot be written here: {error.strerror}", where=str(out), write="--out with another folder"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -333,8 +363,11 @@ def locked(out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise RunLocked(f"another process is writing this run: {file.read().strip() or 'its name is not known'}", where=str(out),
-                            write="wait for it, stop it, or choose another --out") from None
+            raise RunLocked(
+                f"another process is writing this run: {file.read().strip() or 'its name is not known'}",
+                where=str(out),
+                write="wait for it, stop it, or choose another --out",
+            ) from None
         file.truncate(0)
         file.write(f"pid {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
@@ -348,9 +381,16 @@ def _refuse_other_format(out: Path) -> None:
     try:
         found = shards.load_json(path).get("format")
     except (OSError, ValueError, AttributeError) as error:
-        raise RunFailed(f"run.json cannot be read: {error}", where=str(path), write="--out with another folder, or remove this one") from error
+        raise RunFailed(
+            f"run.json cannot be read: {error}", where=str(path), write="--out with another folder, or remove this one"
+        ) from error
     if found != shards.FORMAT:
-        raise RunFailed(f"this run has format {found}", where=str(path), expected=f"format {shards.FORMAT}", write="--out with another folder, or remove this one")
+        raise RunFailed(
+            f"this run has format {found}",
+            where=str(path),
+            expected=f"format {shards.FORMAT}",
+            write="--out with another folder, or remove this one",
+        )
 
 
 def check_quarantine(plan: Plan) -> None:
@@ -365,6 +405,9 @@ def check_quarantine(plan: Plan) -> None:
                 bad += sum(account.quarantined.values())
     limit = plan.recipe.run.max_quarantined
     if bad > limit * max(read, 1):
-        raise QuarantineExceeded(f"{bad} of {read} records were quarantined ({bad / max(read, 1):.1%})", where=str(plan.out),
-                                 expected=f"at most {limit:.1%} ([run] max_quarantined)",
-                                 write=f'dataengine sql {plan.out} "select step, reason, detail, origin from quarantined" shows them')
+        raise QuarantineExceeded(
+            f"{bad} of {read} records were quarantined ({bad / max(read, 1):.1%})",
+            where=str(plan.out),
+            expected=f"at most {limit:.1%} ([run] max_quarantined)",
+            write=f'dataengine sql {plan.out} "select step, reason, detail, origin from quarantined" shows them',
+        )

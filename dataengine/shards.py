@@ -98,8 +98,14 @@ class ShardWriter:
         self.path, self.schema, self.rows = path, schema, 0
         small = [name for name in schema.names if name not in BIG_COLUMNS]
         self._writer = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=ZSTD_LEVEL, use_dictionary=small or False,
-            write_statistics=small or False, write_page_checksum=True, version="2.6",
+            path,
+            schema,
+            compression="zstd",
+            compression_level=ZSTD_LEVEL,
+            use_dictionary=small or False,
+            write_statistics=small or False,
+            write_page_checksum=True,
+            version="2.6",
         )
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = self._pending_bytes = 0
@@ -176,8 +182,11 @@ def read_batches(
                 for batch in table.to_batches(max_chunksize=max_rows):
                     yield from cut(batch, max_bytes)
     except (OSError, pa.ArrowException) as error:
-        raise CorruptShard(f"cannot be read: {error}", where=str(path),
-                           write="run `dataengine verify` on this run, remove the folder it names, and run again") from error
+        raise CorruptShard(
+            f"cannot be read: {error}",
+            where=str(path),
+            write="run `dataengine verify` on this run, remove the folder it names, and run again",
+        ) from error
 
 
 def cut(batch: pa.RecordBatch, max_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -226,7 +235,8 @@ class Account:
             raise AccountingError(
                 f"{self.rows_in} rows in and {self.rows_created} created, but {self.rows_kept} kept, "
                 f"{sum(self.dropped.values())} dropped and {sum(self.quarantined.values())} quarantined",
-                where=f"step {self.step} ({self.stage})", expected="the two sides to be equal: nothing may be lost",
+                where=f"step {self.step} ({self.stage})",
+                expected="the two sides to be equal: nothing may be lost",
             )
 
 
@@ -350,12 +360,18 @@ def _agree(staging: Path, place: Path, manifest: Manifest) -> Manifest:
     """A second result for a committed task: the same bytes are fine, others mean that a stage is not deterministic."""
     standing = read_manifest(place)
     shutil.rmtree(staging)
-    differing = sorted(name for name in standing.files.keys() | manifest.files.keys()
-                       if standing.files.get(name) != manifest.files.get(name))
+    differing = sorted(
+        name
+        for name in standing.files.keys() | manifest.files.keys()
+        if standing.files.get(name) != manifest.files.get(name)
+    )
     if differing:
         stages = ", ".join(account.stage for account in manifest.accounts) or manifest.kind
-        raise NotDeterministic(f"done twice, and {', '.join(differing)} differs", where=f"{manifest.segment}/{manifest.task}",
-                               expected=f"the same bytes from the same input; look at: {stages}")
+        raise NotDeterministic(
+            f"done twice, and {', '.join(differing)} differs",
+            where=f"{manifest.segment}/{manifest.task}",
+            expected=f"the same bytes from the same input; look at: {stages}",
+        )
     return standing
 
 

@@ -36,6 +36,9 @@ FIRST = ("id", "lane", "source", "origin", "url", "text")
 """Columns that come first in every view of rows, and are there even when no lane has them."""
 JUDGED = ("step", "stage", "reason")
 
+PLAINLY = "hive_partitioning = false"
+"""A folder called ``lang=en`` above the run is no column."""
+
 TABLES: dict[str, dict[str, str]] = {
     "steps": {"lane": "VARCHAR", "step": "VARCHAR", "stage": "VARCHAR", "rows_in": "BIGINT", "rows_created": "BIGINT",
               "rows_kept": "BIGINT", "rows_dropped": "BIGINT", "rows_quarantined": "BIGINT", "bytes_in": "BIGINT",
@@ -215,7 +218,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Sha
                    else column if column in head else f"NULL::VARCHAR AS {column}" for column in first]
         others = [f'"{column}"' for column in (part.replace('"', '""') for part in head if part not in first)]
         files = ", ".join(_quoted(_absolute(shard)) for shard in members)
-        parts.append(f"SELECT {', '.join(columns + others)} FROM read_parquet([{files}])")
+        parts.append(f"SELECT {', '.join(columns + others)} FROM read_parquet([{files}], {PLAINLY})")
     connection.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))
     return {row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
 
@@ -223,8 +226,9 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Sha
 def _columns_of(connection: duckdb.DuckDBPyConnection, shard: Shard) -> list[str]:
     import duckdb
 
+    source = f"read_parquet({_quoted(_absolute(shard))}, {PLAINLY})"
     try:
-        rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_quoted(_absolute(shard))})").fetchall()
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
         raise CorruptShard(f"cannot be read: {said}", where=str(shard.path), write=REPAIR) from error

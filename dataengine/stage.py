@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,7 +39,12 @@ Columns = Mapping[str, str]
 """Column name -> type, in Arrow's words."""
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
 
 BASE_COLUMNS: dict[str, str] = {"id": "string", "source": "string", "origin": "string", "url": "string"}
@@ -71,6 +76,23 @@ class MadeBy:
     """
 
     table: str
+
+
+def marks(config: type[BaseModel]) -> Iterator[tuple[str, LoadedFile | MadeBy]]:
+    """(field, mark) of a config's fields that name files or things other tables make.
+
+    The mark stands beside the field's type, or inside it: ``Annotated[str, MadeBy("classifier")] | None``.
+    """
+    for name, info in config.model_fields.items():
+        for mark in (*info.metadata, *_inner_marks(info.annotation)):
+            if isinstance(mark, LoadedFile | MadeBy):
+                yield name, mark
+
+
+def _inner_marks(annotation: Any) -> Iterator[Any]:
+    yield from getattr(annotation, "__metadata__", ())
+    for inner in get_args(annotation):
+        yield from _inner_marks(inner)
 
 
 @dataclass(frozen=True)
@@ -189,40 +211,64 @@ def _decorate(kind: Kind, *, reads: Any, adds: Any, version: int, **more: Any) -
     def decorate(function: Callable[..., Any]) -> Stage:
         module = function.__globals__
         return Stage(
-            name="", kind=kind, function=function, config=module["Config"], version=version,
-            reads=_fixed(reads), adds=_fixed(adds), doc=module.get("__doc__") or "", **more,
+            name="",
+            kind=kind,
+            function=function,
+            config=module["Config"],
+            version=version,
+            reads=_fixed(reads),
+            adds=_fixed(adds),
+            doc=module.get("__doc__") or "",
+            **more,
         )
 
     return decorate
 
 
 def read(
-    *, pieces: Callable[[Any, Path], Iterable[Piece]], columns: Columns | Callable[[Any], Columns], version: int,
-    refuses: tuple[str, ...] = (), content: str = "text", check: Callable[[Any, Columns], str | None] | None = None,
+    *,
+    pieces: Callable[[Any, Path], Iterable[Piece]],
+    columns: Columns | Callable[[Any], Columns],
+    version: int,
+    refuses: tuple[str, ...] = (),
+    content: str = "text",
+    check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Iterator[pa.RecordBatch | Refused]]], Stage]:
     """A source of rows. `columns` are what it gives besides ``origin`` (and ``url``, if it is among them)."""
-    return _decorate("read", reads=(), adds=columns, version=version, refuses=refuses, content=content, pieces=pieces,
-                     check=check)
+    return _decorate(
+        "read", reads=(), adds=columns, version=version, refuses=refuses, content=content, pieces=pieces, check=check
+    )
 
 
 def map(
-    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], adds: Columns | Callable[[Any], Columns], version: int,
-    refuses: tuple[str, ...] = (), check: Callable[[Any, Columns], str | None] | None = None,
+    *,
+    reads: Iterable[str] | Callable[[Any], Iterable[str]],
+    adds: Columns | Callable[[Any], Columns],
+    version: int,
+    refuses: tuple[str, ...] = (),
+    check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
     """n rows -> n rows. Returns the declared columns; with `refuses` also ``"refused"``: a reason or None per row."""
     return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check)
 
 
 def filter(
-    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], measures: Columns | Callable[[Any], Columns],
-    rules: Iterable[Rule], version: int, check: Callable[[Any, Columns], str | None] | None = None,
+    *,
+    reads: Iterable[str] | Callable[[Any], Iterable[str]],
+    measures: Columns | Callable[[Any], Columns],
+    rules: Iterable[Rule],
+    version: int,
+    check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
     """n rows -> n measurements. The engine judges them by `rules`, in their order: the first broken one is the reason."""
     return _decorate("filter", reads=reads, adds=measures, version=version, rules=tuple(rules), check=check)
 
 
 def expand(
-    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], adds: Columns | Callable[[Any], Columns], version: int,
+    *,
+    reads: Iterable[str] | Callable[[Any], Iterable[str]],
+    adds: Columns | Callable[[Any], Columns],
+    version: int,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., tuple[Mapping[str, Any], np.ndarray]]], Stage]:
     """One row -> k rows: returns the columns of the new rows and, for each, the index of its parent row (ascending)."""
@@ -230,11 +276,21 @@ def expand(
 
 
 def gather(
-    *, reads: Iterable[str] | Callable[[Any], Iterable[str]], reason: str, version: int,
+    *,
+    reads: Iterable[str] | Callable[[Any], Iterable[str]],
+    reason: str,
+    version: int,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
     """Sees a whole lane through the keys its function gives; of rows that meet, the first in the lane's order stays."""
-    return _decorate("gather", reads=reads, adds={"duplicate_of": "string", "band": "int64"}, version=version, reason=reason, check=check)
+    return _decorate(
+        "gather",
+        reads=reads,
+        adds={"duplicate_of": "string", "band": "int64"},
+        version=version,
+        reason=reason,
+        check=check,
+    )
 
 
 # --- progress within a batch -------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def show(ledger: Ledger) -> None:
 
 
 def totals(ledger: Ledger) -> dict[tuple[str, str], float | str]:
-    """Figures by (step, name): those of several tasks are counts and are summed; those of a gather's phases left out."""
+    """Figures by (step, name), without a gather's phases. Where a step has several tasks they are counts: summed."""
     found: dict[tuple[str, str], float | str] = {}
     for figure in ledger.figures:
         if figure.kind not in GATHER_PHASES:

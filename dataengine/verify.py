@@ -119,10 +119,12 @@ def miscounted(shard: Shard, manifest: Manifest | None) -> str:
         return ""
     said = {(account.step, reason): rows for account in manifest.accounts
             for reason, rows in getattr(account, side).items() if rows}
-    batches = list(read_batches(shard.path, columns=["step", "reason"], max_rows=1 << 20))
-    groups = pa.Table.from_batches(batches).group_by(["step", "reason"]).aggregate([([], "count_all")]) if batches else None
-    columns = (groups["step"], groups["reason"], groups["count_all"]) if groups else ((), (), ())
-    there = {(str(step), str(reason)): rows.as_py() for step, reason, rows in zip(*columns, strict=True)}
+    there: dict[tuple[str, str], int] = {}
+    for batch in read_batches(shard.path, columns=["step", "reason"], max_rows=1 << 20):
+        counted = pa.Table.from_batches([batch]).group_by(["step", "reason"]).aggregate([([], "count_all")])
+        for group in counted.to_pylist():
+            key = (str(group["step"]), str(group["reason"]))
+            there[key] = there.get(key, 0) + group["count_all"]
     for step, reason in sorted(said.keys() | there.keys()):
         if said.get((step, reason), 0) != there.get((step, reason), 0):
             return (f"{there.get((step, reason), 0)} rows for {reason} in {step}, "

@@ -20,7 +20,9 @@ def reasons(plan: Plan) -> dict[str, str]:
             changed[segment.name] = reason
         have = sum(task.ref in plan.committed for task in segment.tasks)
         if have < len(segment.tasks):
-            found[segment.name] = reason or (f"not finished: {have} of {len(segment.tasks)} tasks are done" if have else "not done yet")
+            found[segment.name] = reason or (
+                f"not finished: {have} of {len(segment.tasks)} tasks are done" if have else "not done yet"
+            )
     return found
 
 
@@ -45,15 +47,26 @@ def _reason(segment: Segment, before: Mapping[str, Any], changed: Mapping[str, s
     addresses = [task.ref.address for task in segment.tasks]
     if addresses == old["tasks"]:
         return ""
-    if above := [name for name in dict.fromkeys(ref.segment for task in segment.tasks for ref in task.inputs) if name in changed]:
+    if above := [
+        name for name in dict.fromkeys(ref.segment for task in segment.tasks for ref in task.inputs) if name in changed
+    ]:
         return "follows " + ", ".join(above)
     fresh = len(set(addresses) - set(old["tasks"]))
-    return f"its input changed: {fresh} of {len(addresses)} splits are new or different" if fresh else "its input changed: some of it is gone"
+    return (
+        f"its input changed: {fresh} of {len(addresses)} splits are new or different"
+        if fresh
+        else "its input changed: some of it is gone"
+    )
 
 
 def _same_place(segment: Segment, old: Mapping[str, Any]) -> bool:
     """Whether an old segment of another name began with the same block: then steps were added to it or taken away."""
-    return bool(old["steps"]) and bool(segment.steps) and old["kind"] == segment.kind and old["steps"][0]["step"] == segment.steps[0].name
+    return (
+        bool(old["steps"])
+        and bool(segment.steps)
+        and old["kind"] == segment.kind
+        and old["steps"][0]["step"] == segment.steps[0].name
+    )
 
 
 def _differences(now: list[dict[str, Any]], old: list[dict[str, Any]]) -> Iterator[str]:
@@ -74,5 +87,7 @@ def _differences(now: list[dict[str, Any]], old: list[dict[str, Any]]) -> Iterat
             if step["config"].get(name) != other["config"].get(name):
                 yield f"{label}: {name} {other['config'].get(name)!r} -> {step['config'].get(name)!r}"
         for name in sorted(step["files"]):
-            if step["files"][name] != other.get("files", {}).get(name) and step["config"].get(name) == other["config"].get(name):
+            if step["files"][name] != other.get("files", {}).get(name) and step["config"].get(name) == other[
+                "config"
+            ].get(name):
                 yield f"{label}: the content of {name} changed"

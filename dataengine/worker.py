@@ -34,11 +34,17 @@ def main(run: str, answers: str, cursor: str, memory: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(tasks,), daemon=True).start()
-    with open(cursor, "r+b") as file, mmap.mmap(file.fileno(), CURSOR.size) as place, os.fdopen(int(answers), "w") as reply:
+    with (
+        open(cursor, "r+b") as file,
+        mmap.mmap(file.fileno(), CURSOR.size) as place,
+        os.fdopen(int(answers), "w") as reply,
+    ):
         while True:
             task = tasks.get()
             number = task.pop("number")
-            answer = {"number": number} | do(Path(run), task, lambda batch, row, n=number: CURSOR.pack_into(place, 0, n, batch, row))
+            answer = {"number": number} | do(
+                Path(run), task, lambda batch, row, n=number: CURSOR.pack_into(place, 0, n, batch, row)
+            )
             reply.write(json.dumps(answer) + "\n")
             reply.flush()
 
@@ -61,14 +67,30 @@ def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
         manifest = execute(Job(run=run, **task), at)
         return {"done": asdict(manifest) if manifest else None}
     except DataEngineError as error:
-        return {"failed": type(error).__name__, "found": error.found, "where": error.where, "expected": error.expected, "write": error.write}
+        return {
+            "failed": type(error).__name__,
+            "found": error.found,
+            "where": error.where,
+            "expected": error.expected,
+            "write": error.write,
+        }
     except MemoryError:
         return {"failed": "MemoryError"}
     except OSError as error:
-        return {"failed": "OSError", "found": f"{error.strerror or error}", "where": str(error.filename or task["segment"]), "errno": error.errno}
+        return {
+            "failed": "OSError",
+            "found": f"{error.strerror or error}",
+            "where": str(error.filename or task["segment"]),
+            "errno": error.errno,
+        }
     except Exception as error:
         traceback.print_exc()
-        return {"failed": "Fault", "found": f"{type(error).__name__}: {error}", "where": task["segment"], "trace": traceback.format_exc()}
+        return {
+            "failed": "Fault",
+            "found": f"{type(error).__name__}: {error}",
+            "where": task["segment"],
+            "trace": traceback.format_exc(),
+        }
 
 
 def die_with_parent() -> None:

@@ -13,7 +13,21 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = [
     {"cli", "__main__", "__init__"},
-    {"show_plan", "show_rows", "show_stages", "status", "inspect_run", "explain", "gc", "verify", "doctor", "init", "schema", "progress", "open_run"},
+    {
+        "show_plan",
+        "show_rows",
+        "show_stages",
+        "status",
+        "inspect_run",
+        "explain",
+        "gc",
+        "verify",
+        "doctor",
+        "init",
+        "schema",
+        "progress",
+        "open_run",
+    },
     {"run", "executors", "worker"},
     {"tasks"},
     {"why", "judged"},
@@ -74,7 +88,9 @@ def test_stages_know_nothing_of_what_runs_them() -> None:
 
 def test_the_trainer_knows_tokens_mixtures_and_errors_of_the_engine_and_no_more() -> None:
     for file in sorted((ROOT / "trainer").rglob("*.py")):
-        assert {name for name in imports(file) if name.startswith("dataengine")} <= TRAINER_MAY | {"dataengine.version"}, file
+        assert {name for name in imports(file) if name.startswith("dataengine")} <= TRAINER_MAY | {
+            "dataengine.version"
+        }, file
 
 
 def test_the_engine_never_imports_torch_or_the_trainer() -> None:
@@ -85,7 +101,13 @@ def test_the_engine_never_imports_torch_or_the_trainer() -> None:
 def test_nothing_unpickles() -> None:
     for folder in ("dataengine", "trainer"):
         for file in sorted((ROOT / folder).rglob("*.py")):
-            assert not {name.split(".")[0] for name in imports(file)} & {"pickle", "dill", "joblib", "cloudpickle", "shelve"}, file
+            assert not {name.split(".")[0] for name in imports(file)} & {
+                "pickle",
+                "dill",
+                "joblib",
+                "cloudpickle",
+                "shelve",
+            }, file
 
 
 RECIPE = """
@@ -102,7 +124,9 @@ stage = "dedup.minhash"
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "recipe.toml"], ["plan", "recipe.toml"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "recipe.toml"], ["plan", "recipe.toml"]], ids=lambda words: words[0]
+)
 def test_what_must_start_fast_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(RECIPE)
     (tmp_path / "docs.jsonl").write_text('{"text": "a"}\n')
@@ -110,7 +134,13 @@ def test_what_must_start_fast_imports_nothing_heavy(arguments: list[str], tmp_pa
         "import sys; from dataengine.cli import main; code = main(sys.argv[1:]);"
         f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", script, *arguments], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "HEAVY []" in done.stderr

@@ -53,8 +53,8 @@ def commands(group=cli.cli, path=()):
 
 def test_all_promised_verbs_are_there():
     assert {" ".join(path) for path, _ in commands()} >= {
-        "init", "check", "plan", "run", "status", "sql", "inspect", "explain", "stages", "stages list", "stages show", "schema",
-        "verify", "doctor", "gc"}
+        "init", "check", "plan", "run", "status", "sql", "inspect", "explain", "stages", "stages list", "stages show",
+        "schema", "verify", "doctor", "gc"}
 
 
 @pytest.mark.parametrize(("path", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands()])
@@ -69,7 +69,8 @@ def test_every_command_and_option_has_help_and_every_command_an_example(path, co
 
 def test_help_imports_nothing_but_click_and_answers_at_once():
     code = ("import sys, resource\nbefore = set(sys.modules)\nfrom dataengine.cli import main\nmain(['--help'])\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_utime, *sorted(set(sys.modules) - before), file=sys.stderr)")
+            "used = resource.getrusage(resource.RUSAGE_SELF).ru_utime\n"
+            "print(used, *sorted(set(sys.modules) - before), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     seconds, *modules = done.stderr.split()
     foreign = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
@@ -90,10 +91,11 @@ def test_reading_verbs_import_no_torch_polars_or_numba(verb, run):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["status", "no/such/run"], "there is no run at this place"), (["sql", "RUN", "DROP VIEW docs"], "DROP is not allowed"),
-    (["sql", "RUN", "SELECT nope FROM docs"], "docs has id, lane"), (["explain", "RUN", "f" * 32], "no document has this id"),
-    (["inspect", "RUN", "--why", "dropped:nope"], "dropped:web.1.too_few_words"), (["sql", "RUN"], "Missing argument"),
-    (["nonsense"], "No such command"), (["status", "RUN", "--nope"], "No such option"), (["gc", "no/such/run"], "no run"),
+    (["status", "no/such/run"], "there is no run at this place"), (["gc", "no/such/run"], "there is no run"),
+    (["sql", "RUN", "DROP VIEW docs"], "DROP is not allowed"), (["sql", "RUN"], "Missing argument"),
+    (["sql", "RUN", "SELECT nope FROM docs"], "docs has id, lane"), (["nonsense"], "No such command"),
+    (["explain", "RUN", "f" * 32], "no document has this id"), (["status", "RUN", "--nope"], "No such option"),
+    (["inspect", "RUN", "--why", "dropped:nope"], "dropped:web.1.too_few_words"),
     (["stages", "show", "filter.gofer"], "no such stage"), (["inspect", "RUN", "-n", "0"], "range"),
     (["check", "no/such/recipe.toml"], "no/such/recipe.toml"), (["run", "no/such/recipe.toml"], "no/such/recipe.toml"),
 ])
@@ -181,7 +183,8 @@ def test_sql_prints_tables_json_and_csv(call, run):
     rows = json.loads(call("sql", run, query, "--json")[1])
     assert rows[0] == {"origin": "crawl/a.jsonl:1", "words": 60.0, "f": "=1+1", "n": -1, "l": [1, 2], "z": None}
     table = list(csv.reader(io.StringIO(call("sql", run, query, "--csv")[1])))
-    assert table[:2] == [["origin", "words", "f", "n", "l", "z"], ["crawl/a.jsonl:1", "60.0", "'=1+1", "-1", "[1, 2]", ""]]
+    assert table[0] == ["origin", "words", "f", "n", "l", "z"]
+    assert table[1] == ["crawl/a.jsonl:1", "60.0", "'=1+1", "-1", "[1, 2]", ""]
     assert json.loads(call("sql", run, "SELECT 1 WHERE false", "--json")[1]) == []
 
 
@@ -256,7 +259,7 @@ PRINTING = [
 ]
 
 
-@pytest.mark.parametrize("arguments", PRINTING, ids=lambda arguments: " ".join(arguments).encode("unicode_escape").decode()[:40])
+@pytest.mark.parametrize("arguments", PRINTING, ids=range(len(PRINTING)))
 def test_no_verb_lets_a_hostile_string_reach_the_terminal(call, hostile, arguments, tmp_path):
     run = Path(hostile)
     (run / "tmp").mkdir(exist_ok=True)

@@ -66,7 +66,8 @@ def test_limits_of_the_control_group_are_read(monkeypatch):
              "/sys/fs/cgroup/cpu.max": "150000 100000"}
     monkeypatch.setattr(doctor, "_first_line", lambda path: lines[path])
     assert (doctor.memory_limit(), doctor.cpu_quota()) == (1000, 1.5)
-    lines |= {"/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712", "/sys/fs/cgroup/cpu.max": "max 100000"}
+    lines["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "9223372036854771712"
+    lines["/sys/fs/cgroup/cpu.max"] = "max 100000"
     assert (doctor.memory_limit(), doctor.cpu_quota()) == (None, None)
 
 

@@ -13,7 +13,7 @@ from tests.fake_run import HOSTILE, FakeRun, doc_id, hostile_run, small_run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return dataengine.open(small_run(tmp_path_factory.mktemp("open") / "a run [x]*"))
+    return dataengine.open(small_run(tmp_path_factory.mktemp("open") / "a run [x]*" / "lane=x"))
 
 
 def test_importing_the_package_imports_nothing_else():

@@ -19,7 +19,7 @@ from tests.fake_run import FakeRun, doc_id, row, small_run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return small_run(tmp_path_factory.mktemp("sql") / "it's [a] run*")
+    return small_run(tmp_path_factory.mktemp("sql") / "it's [a] run*" / "id=7")
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_views_have_the_columns_that_are_promised(ask):
     assert columns["duplicates"] == ["id", "duplicate_of", "lane", "step", "reason", "band"]
     assert columns["steps"] == ["lane", "step", "stage", "rows_in", "rows_created", "rows_kept", "rows_dropped",
                                 "rows_quarantined", "bytes_in", "bytes_out", "seconds"]
-    assert set(columns) == {"docs", "dropped", "quarantined", "duplicates", "steps", "reasons", "figures", "shards", "tokens",
-                            "mixture"}
+    assert set(columns) == {"docs", "dropped", "quarantined", "duplicates", "steps", "reasons", "figures", "shards",
+                            "tokens", "mixture"}
 
 
 def test_sums_in_the_ledger_are_counts_over_the_rows(ask):
@@ -96,11 +96,12 @@ def test_lanes_may_differ_in_columns_and_types(tmp_path):
     for lane, kind, value in (("a", pa.int64(), 3), ("b", pa.float64(), 0.5), ("c", pa.string(), "x")):
         messages = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
         segment = fake.segment(f"{lane}.0", lane, [(f"{lane}.0", "read.jsonl", {})])
-        more = {"v": kind, "lane": pa.string(), 'odd "name': pa.int8()} | ({"messages": messages} if lane == "c" else {})
+        more = {"v": kind, "lane": pa.string(), 'odd "name': pa.int8()}
+        more |= {"messages": messages} if lane == "c" else {}
         fake.task(segment, kept=[row(1, v=value, lane="no")], more=more)
     connection = sql.connect(fake.save())
-    assert sql.query(connection, 'SELECT lane, CAST(v AS VARCHAR), "odd ""name" FROM docs ORDER BY lane').fetchall() == [
-        ("a", "3", None), ("b", "0.5", None), ("c", "x", None)]
+    query = 'SELECT lane, CAST(v AS VARCHAR), "odd ""name" FROM docs ORDER BY lane'
+    assert sql.query(connection, query).fetchall() == [("a", "3", None), ("b", "0.5", None), ("c", "x", None)]
     assert "messages" in [row[0] for row in sql.query(connection, "DESCRIBE docs").fetchall()]
 
 
@@ -135,10 +136,11 @@ ATTACKS = [
     "RESET lock_configuration", "PRAGMA enable_external_access", "SET threads = 64", "SELECT getenv('HOME')",
     "DROP VIEW docs", "CREATE TABLE x AS SELECT 1", "CREATE OR REPLACE VIEW docs AS SELECT 1", "DELETE FROM steps",
     "UPDATE steps SET rows_in = 0", "INSERT INTO steps (step) VALUES ('x')", "ALTER TABLE steps DROP COLUMN step",
-    "WITH a AS (SELECT 1) INSERT INTO steps (step) SELECT 'x'", "BEGIN", "CHECKPOINT", "VACUUM", "CALL pragma_version()",
-    "PREPARE x AS SELECT 1", "USE memory", "SET VARIABLE x = 1", "DETACH memory", "CREATE SECRET (TYPE s3)",
-    "CREATE MACRO f(a) AS a", "SELECT * FROM secret_variable", "PIVOT docs ON source USING count(*)", "", "  -- nothing",
-    "SELECT 'x", "SELECT \ud800", "nonsense",
+    "WITH a AS (SELECT 1) INSERT INTO steps (step) SELECT 'x'", "BEGIN", "CHECKPOINT",
+    "VACUUM", "CALL pragma_version()", "PREPARE x AS SELECT 1", "USE memory", "SET VARIABLE x = 1", "DETACH memory",
+    "CREATE SECRET (TYPE s3)", "CREATE MACRO f(a) AS a", "SELECT * FROM secret_variable",
+    "PIVOT docs ON source USING count(*)",
+    "", "  -- nothing", "SELECT 'x", "SELECT \ud800", "nonsense",
 ]
 
 
@@ -172,9 +174,10 @@ def test_whatever_is_not_reading_this_run_is_refused_and_changes_nothing(target,
 
 
 @pytest.mark.parametrize("query", [
-    "SELECT 1", "WITH a AS (SELECT 1 AS x) FROM a", "FROM docs", "TABLE docs", "VALUES (1)", "DESCRIBE docs", "SHOW TABLES",
-    "SUMMARIZE docs", "EXPLAIN SELECT * FROM docs", "EXPLAIN ANALYZE FROM docs", "explain (format json) from docs",
-    "SELECT 1;", "-- a comment\nSELECT 1", "PIVOT docs ON source IN ('web', 'code') USING count(*)",
+    "SELECT 1", "WITH a AS (SELECT 1 AS x) FROM a", "FROM docs", "TABLE docs", "VALUES (1)", "DESCRIBE docs",
+    "SHOW TABLES", "SUMMARIZE docs", "EXPLAIN SELECT * FROM docs", "EXPLAIN ANALYZE FROM docs",
+    "explain (format json) from docs", "SELECT 1;", "-- a comment\nSELECT 1",
+    "PIVOT docs ON source IN ('web', 'code') USING count(*)",
 ])
 def test_whatever_reads_is_allowed(ask, query):
     assert ask(query)

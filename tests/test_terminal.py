@@ -61,7 +61,8 @@ def test_json_is_plain_ascii_without_controls_and_reads_back_the_same(value):
 
 
 def test_json_has_null_for_nan_and_text_for_what_it_has_no_type_for():
-    assert to_json({"a": float("nan"), "b": [float("inf")], "c": b"\xffx"}) == '{"a": null, "b": [null], "c": "\\\\xffx"}'
+    value = {"a": float("nan"), "b": [float("inf")], "c": b"\xffx"}
+    assert to_json(value) == '{"a": null, "b": [null], "c": "\\\\xffx"}'
 
 
 def test_a_table_off_a_terminal_has_no_escape_and_interprets_no_markup(capsys):
@@ -98,5 +99,6 @@ def test_numbers_for_people(value, shown):
 
 
 def test_sizes_and_durations_for_people():
-    assert [terminal.size(n) for n in (0, 812, 40_211, 1.3e9, 5e15)] == ["0 B", "812 B", "40.2 kB", "1.3 GB", "5000.0 TB"]
+    sizes = [terminal.size(count) for count in (0, 812, 40_211, 1.3e9, 5e15)]
+    assert sizes == ["0 B", "812 B", "40.2 kB", "1.3 GB", "5000.0 TB"]
     assert [terminal.duration(s) for s in (0.31, 245, 11_520)] == ["0.3 s", "4 min 05 s", "3 h 12 min"]

@@ -140,11 +140,18 @@ class LocalExecutor:
         cursor = self.run / "tmp" / f"cursor.{os.getpid()}.{self._started}"
         cursor.write_bytes(CURSOR.pack(0, 0, 0))
         log = self.run / "tmp" / f"worker.{os.getpid()}.{self._started}.log"
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = (
+            os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        )
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dataengine.worker", str(self.run), str(write_end), str(cursor), str(memory)],
-                stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=(write_end,), start_new_session=True, text=True,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(write_end,),
+                start_new_session=True,
+                text=True,
                 env=environment,
             )
         os.close(write_end)

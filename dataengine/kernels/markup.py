@@ -15,28 +15,38 @@ from numba import njit
 
 from dataengine.kernels.words import PRIME, SEED
 
-PLAIN, EMPTY, IMPLIED, BLOCK, SCOPE, INLINE, RAW, FOREIGN, SELECT, OPTION = range(10)
+PLAIN, EMPTY, IMPLIED, BLOCK, SCOPE, INLINE, RAW, FOREIGN, SELECT, OPTION, ITEM, TERM = range(12)
 """Classes of elements, by what opening and closing them does to the open elements.
 
-EMPTY never stays open; IMPLIED (``<p>``, ``<li>``, ``<td>``) is closed by the next of its kind and adds no depth;
+EMPTY has no content; IMPLIED (``<p>``, ``<td>``) is closed by the next of its kind and adds no depth; ITEM and TERM
+(``<li>``, ``<dt>``) are too, unless a BLOCK or one of the other stands between;
 BLOCK is not closed by the end of a PLAIN element around it; SCOPE is not closed by the end of anything around it;
-INLINE (``<b>``) can be closed before what is inside it; RAW holds text, not tags; in FOREIGN (SVG, MathML) and SELECT
-other rules hold, so that RAW there hides nothing; OPTION is IMPLIED, and counted.
+INLINE (``<b>``) can be closed before what is inside it; RAW holds text, not tags; in FOREIGN (SVG, MathML) elements
+close only by their end or ``/>``; in SELECT, RAW hides nothing; OPTION is IMPLIED, and counted.
 """
 
+BREAKS_OUT, HOLDS_HTML, LETS_THROUGH = 16, 32, 64
+"""Added to a class: inside FOREIGN, this element closes it and is HTML again; this one holds HTML, and is a SCOPE there;
+this BLOCK stands between no two ITEMs."""
+
 NAMES = {
-    EMPTY: "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr "
+    EMPTY: "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr "
            "html head body colgroup",
-    IMPLIED: "p li dd dt optgroup tr td th tbody thead tfoot caption",
+    IMPLIED: "p tr td th tbody thead tfoot caption",
     BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer "
            "form frameset h1 h2 h3 h4 h5 h6 header hgroup listing main menu nav ol pre search section summary ul",
-    SCOPE: "applet marquee object table template foreignobject desc annotation-xml mi mo mn ms mtext",
+    SCOPE: "applet marquee object table template",
     INLINE: "a b big code em font i nobr s small strike strong tt u",
     RAW: "script style textarea title xmp iframe noembed noframes",
     FOREIGN: "svg math",
     SELECT: "select",
     OPTION: "option",
+    ITEM: "li",
+    TERM: "dd dt",
 }
+BREAKING_OUT = ("b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li "
+                "listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var")
+HOLDING_HTML = "foreignobject desc title annotation-xml mi mo mn ms mtext font"  # font: it depends on its attributes
 
 OUTSIDE, START, END, OTHER = range(4)
 """What `read_markup` found at a ``<``: text, a start tag, an end tag, or a comment, doctype or the like."""
@@ -63,19 +73,22 @@ def name_hash(name: str) -> int:
 def element_classes() -> tuple[np.ndarray, np.ndarray]:
     """An open-addressing table of names: (hashes uint64, classes uint8), each of shape (TABLE,); hash 0 is no entry."""
     hashes, classes = np.zeros(TABLE, np.uint64), np.zeros(TABLE, np.uint8)
-    for kind, names in NAMES.items():
+    of = {name: kind for kind, names in NAMES.items() for name in names.split()}
+    for flag, names in ((BREAKS_OUT, BREAKING_OUT), (HOLDS_HTML, HOLDING_HTML), (LETS_THROUGH, "div address")):
         for name in names.split():
-            value = name_hash(name)
-            place = value % TABLE
-            while hashes[place]:
-                place = (place + 1) % TABLE
-            hashes[place], classes[place] = value, kind
+            of[name] = of.get(name, PLAIN) | flag
+    for name, kind in of.items():
+        value = name_hash(name)
+        place = value % TABLE
+        while hashes[place]:
+            place = (place + 1) % TABLE
+        hashes[place], classes[place] = value, kind
     return hashes, classes
 
 
 @njit(cache=True, nogil=True)
 def class_of(name, hashes, classes):
-    """The class of the element with this name hash; PLAIN for a name unknown."""
+    """The class of the element with this name hash, flags added; PLAIN for a name unknown."""
     place = np.int64(name & np.uint64(TABLE - 1))
     while hashes[place] != 0:
         if hashes[place] == name:
@@ -188,16 +201,46 @@ def end_of_raw(data, i, end, name):
 
 
 @njit(cache=True, nogil=True)
-def close(name, kind, names, kinds, depth):
-    """The depth after an end tag; the open elements are ``names[:depth]``, and one may be taken out of their middle."""
+def keep_inline(k, names, kinds, foreign, depth):
+    """Close the element at `k` and all in it but INLINE ones, which the standard opens again behind it."""
+    left = k
+    for m in range(k + 1, depth):
+        if kinds[m] == INLINE:
+            names[left], kinds[left], foreign[left] = names[m], kinds[m], foreign[m]
+            left += 1
+    return left
+
+
+@njit(cache=True, nogil=True)
+def close(name, kind, names, kinds, foreign, depth):
+    """The depth after an end tag; the open elements are ``names[:depth]``."""
+    k = depth - 1
+    while k >= 0 and foreign[k]:  # the top is SVG or MathML: only names count, as far down as it goes
+        if names[k] == name:
+            return k
+        k -= 1
     for k in range(depth - 1, -1, -1):
         if names[k] == name:
-            if kind != INLINE:
+            if kinds[k] == SCOPE:
                 return k
+            if kind != INLINE:
+                return keep_inline(k, names, kinds, foreign, depth)
             for m in range(k, depth - 1):  # the rest stays open, as the adoption agency algorithm leaves it
-                names[m], kinds[m] = names[m + 1], kinds[m + 1]
+                names[m], kinds[m], foreign[m] = names[m + 1], kinds[m + 1], foreign[m + 1]
             return depth - 1
-        if kinds[k] == SCOPE or (kind == PLAIN and kinds[k] == BLOCK):
+        special = kinds[k] & np.uint8(15)
+        if special == SCOPE or (special in (BLOCK, ITEM, TERM) and kind in (PLAIN, FOREIGN)):
+            return depth
+    return depth
+
+
+@njit(cache=True, nogil=True)
+def close_item(kind, names, kinds, foreign, depth):
+    """The depth after the start tag of an ITEM or TERM has closed the one before it."""
+    for k in range(depth - 1, -1, -1):
+        if kinds[k] == kind:
+            return keep_inline(k, names, kinds, foreign, depth)
+        if kinds[k] in (SCOPE, BLOCK, ITEM, TERM, FOREIGN):
             return depth
     return depth
 
@@ -206,12 +249,13 @@ def close(name, kind, names, kinds, depth):
 def measure_nesting(data, hashes, classes, out):
     """Fill `out`, int64, shape (5,), see `DEEPEST`: how the page in `data` (uint8, ASCII-compatible) nests.
 
-    Each end tag looks at no more than `LIMIT` open elements, each byte is read once or twice.
+    Each end tag looks at no more than `LIMIT` open elements, and each byte is read once or twice.
     """
     names, kinds = np.empty(LIMIT + 1, np.uint64), np.empty(LIMIT + 1, np.uint8)
+    foreign = np.zeros(LIMIT + 1, np.bool_)  # is of SVG or MathML and holds more of it, not HTML
     end = data.size
-    depth = foreign = selects = options = 0
-    pure = False  # inside SVG or MathML with no HTML in between, where "/>" closes an element
+    depth = selects = options = 0
+    within = 0  # open SVG and MathML elements: in HTML that they hold, nothing is taken to be EMPTY, IMPLIED or RAW
     i = 0
     while i < end:
         if data[i] != 60:
@@ -219,37 +263,47 @@ def measure_nesting(data, hashes, classes, out):
             continue
         what, name, after, attributes, slash = read_markup(data, i, end)
         if what == START:
-            kind = class_of(name, hashes, classes)
+            flagged = class_of(name, hashes, classes)
+            kind = flagged & np.uint8(15)
             out[TAGS] += 1
             out[WORK] += depth
             out[ATTRIBUTES] = max(out[ATTRIBUTES], attributes)
-            if kind == RAW and foreign + selects == 0:
-                after = end_of_raw(data, after, end, name)
-            elif kind == PLAIN and pure and slash:
-                pass
-            elif kind != EMPTY and ((kind != IMPLIED and kind != OPTION) or foreign > 0):
-                names[depth], kinds[depth] = name, kind
+            if flagged & BREAKS_OUT:
+                while depth > 0 and foreign[depth - 1]:
+                    depth -= 1
+                    within -= kinds[depth] == FOREIGN
+            inside = depth > 0 and foreign[depth - 1]
+            if inside:
+                opens = not slash
+                holds_html = (flagged & HOLDS_HTML) != 0
+                kind = np.uint8(SCOPE if holds_html else PLAIN)
+            else:
+                opens = not (kind == EMPTY and slash) if within > 0 else kind not in (EMPTY, IMPLIED, OPTION, RAW)
+                holds_html = kind != FOREIGN
+                if kind == RAW and selects + within == 0:
+                    after = end_of_raw(data, after, end, name)
+                if kind == OPTION and selects > 0:
+                    options += 1
+                    out[OPTIONS] = max(out[OPTIONS], options)
+                selects += kind == SELECT
+                within += kind == FOREIGN
+                if kind == ITEM or kind == TERM:
+                    depth = close_item(kind, names, kinds, foreign, depth)
+            if opens:
+                names[depth], kinds[depth], foreign[depth] = name, kind | flagged & np.uint8(LETS_THROUGH), not holds_html
                 depth += 1
                 out[DEEPEST] = max(out[DEEPEST], depth)
                 if depth >= LIMIT:
                     return
-                pure = (pure and kind == PLAIN) or (kind == FOREIGN and foreign + selects == 0)
-                foreign += kind == FOREIGN
-                selects += kind == SELECT
-            else:
-                pure = False
-            if kind == OPTION and selects > 0:
-                options += 1
-                out[OPTIONS] = max(out[OPTIONS], options)
         elif what == END and depth > 0:
             before = depth
-            depth = close(name, class_of(name, hashes, classes), names, kinds, depth)
-            if depth < before and foreign + selects > 0:
-                foreign = selects = 0
+            kind = class_of(name, hashes, classes) & np.uint8(15)
+            depth = close(name, kind, names, kinds, foreign, depth)
+            if depth < before and selects + within > 0:
+                selects = within = 0
                 for k in range(depth):
-                    foreign += kinds[k] == FOREIGN
                     selects += kinds[k] == SELECT
-                pure = pure and foreign > 0
+                    within += kinds[k] == FOREIGN
                 options = options if selects > 0 else 0
         i = after
 
@@ -276,8 +330,8 @@ def bare_text(data, hashes, classes, title, br, out):
             out[n] = byte
             n += 1
         elif what != OTHER:
-            kind = class_of(name, hashes, classes)
-            if IMPLIED <= kind <= SCOPE or name == br:
+            kind = class_of(name, hashes, classes) & np.uint8(15)
+            if IMPLIED <= kind <= SCOPE or kind >= SELECT or name == br:
                 out[n] = 10
                 n += 1
             if what == START and kind == RAW:

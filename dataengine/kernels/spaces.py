@@ -49,6 +49,10 @@ def _fold(data, offsets, out, ends):
             out[filled] = data[i]
             filled += 1
             i += 1
+            while i < end and 0x20 < data[i] < 0x80:  # most of a word: no look-up, no test but this
+                out[filled] = data[i]
+                filled += 1
+                i += 1
         ends[row + 1] = filled
 
 

@@ -33,7 +33,11 @@ def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     config = stage.config.model_validate(spec["config"])
     keys, checks, rows, base = [], [], [], 0
     columns = list(dict.fromkeys(job.body["reads"]))
-    for number, batch in enumerate(shards.read_batches(job.folder(job.body["parent"]) / shards.KEPT, columns=columns, max_rows=8192, max_bytes=32 << 20)):
+    for number, batch in enumerate(
+        shards.read_batches(
+            job.folder(job.body["parent"]) / shards.KEPT, columns=columns, max_rows=8192, max_bytes=32 << 20
+        )
+    ):
         at(number, -2)
         found = stage.function(batch, config)
         if found.keys.shape[0] != batch.num_rows or found.alone.shape != (batch.num_rows,):
@@ -50,7 +54,9 @@ def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     return manifest
 
 
-def write_entries(staging: Path, keys: list[np.ndarray], checks: list[np.ndarray], rows: list[np.ndarray], ranges: int) -> None:
+def write_entries(
+    staging: Path, keys: list[np.ndarray], checks: list[np.ndarray], rows: list[np.ndarray], ranges: int
+) -> None:
     """Put the entries of a range together and write them as arrays, with the offset of each range."""
     bands = keys[0].shape[1] if keys else 1
     key = np.concatenate(keys).reshape(-1) if keys else np.empty(0, np.uint64)
@@ -63,7 +69,11 @@ def write_entries(staging: Path, keys: list[np.ndarray], checks: list[np.ndarray
         arrays["check"] = np.concatenate(checks).reshape(-1)
     for name, values in arrays.items():
         np.save(staging / f"{name}.npy", values[order], allow_pickle=False)
-    np.save(staging / "ranges.npy", np.searchsorted(place[order], np.arange(ranges + 1)).astype(np.int64), allow_pickle=False)
+    np.save(
+        staging / "ranges.npy",
+        np.searchsorted(place[order], np.arange(ranges + 1)).astype(np.int64),
+        allow_pickle=False,
+    )
 
 
 def range_of(key: np.ndarray, ranges: int) -> np.ndarray:
@@ -82,7 +92,9 @@ def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
         for name in ("key", "row", "band", "check"):
             if (path := folder / f"{name}.npy").exists():
                 values = np.load(path, mmap_mode="r", allow_pickle=False)[section]
-                values = (np.int64(shard) << SHARD_BITS) | values.astype(np.int64) if name == "row" else np.asarray(values)
+                values = (
+                    (np.int64(shard) << SHARD_BITS) | values.astype(np.int64) if name == "row" else np.asarray(values)
+                )
                 parts.setdefault(name, []).append(values)
     merged = {name: np.concatenate(values) for name, values in parts.items()}
     found = edges(merged["key"], merged.get("check"), merged["row"], merged["band"])
@@ -97,17 +109,26 @@ def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
 def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
     """Connected components of all edges: for every row that goes, the row that stays, which is the first of its component."""
     folders = [job.folder(place) for place in job.body["matches"]]
-    row, first, band = (np.concatenate([np.load(folder / f"{name}.npy", allow_pickle=False) for folder in folders]) for name in ("row", "first", "band"))
+    row, first, band = (
+        np.concatenate([np.load(folder / f"{name}.npy", allow_pickle=False) for folder in folders])
+        for name in ("row", "first", "band")
+    )
     goes, stays, joined = components(first, row, band)
     parents = job.body["parents"]
     names = ids_of(job, parents, stays)
-    table = pa.table({"row": (goes & 0xFFFFFFFF).astype(np.int64), "band": joined.astype(np.int64), "duplicate_of": names})
+    table = pa.table(
+        {"row": (goes & 0xFFFFFFFF).astype(np.int64), "band": joined.astype(np.int64), "duplicate_of": names}
+    )
     with pa.OSFile(str(staging / "decisions.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
     ranges = np.searchsorted(goes >> SHARD_BITS, np.arange(len(parents) + 1)).astype(np.int64)
     np.save(staging / "ranges.npy", ranges, allow_pickle=False)
     manifest = blank(job)
-    manifest.figures = {"edges": float(len(row)), "duplicates": float(len(goes)), "clusters": float(len(np.unique(stays)))}
+    manifest.figures = {
+        "edges": float(len(row)),
+        "duplicates": float(len(goes)),
+        "clusters": float(len(np.unique(stays))),
+    }
     return manifest
 
 
@@ -118,11 +139,13 @@ def ids_of(job: Job, parents: list[list[str]], rows: np.ndarray) -> pa.Array:
     bounds = np.searchsorted(shard[order], np.arange(len(parents) + 1))
     parts: list[pa.Array] = [pa.array([], pa.string())]
     for index, place in enumerate(parents):
-        wanted = order[bounds[index]:bounds[index + 1]]
+        wanted = order[bounds[index] : bounds[index + 1]]
         if len(wanted):
             batches = shards.read_batches(job.folder(place) / shards.KEPT, columns=["id"], max_rows=1 << 20)
             ids = pa.chunked_array([batch.column(0) for batch in batches], pa.string())
             parts.append(ids.take(pa.array(rows[wanted] & 0xFFFFFFFF)).combine_chunks())
     back = np.empty(len(rows), np.int64)
     back[order] = np.arange(len(rows))
-    return pa.concat_arrays([part if isinstance(part, pa.Array) else pa.concat_arrays(part.chunks) for part in parts]).take(pa.array(back))
+    return pa.concat_arrays(
+        [part if isinstance(part, pa.Array) else pa.concat_arrays(part.chunks) for part in parts]
+    ).take(pa.array(back))

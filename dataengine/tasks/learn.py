@@ -17,7 +17,9 @@ def classifier(job: Job, staging: Path, at: Callable[[int, int], None]) -> shard
 
     config = ClassifierConfig.model_validate(job.body["config"])
     manifest = blank(job)
-    manifest.figures = train(documents(job, job.body["positive"]), documents(job, job.body["negative"]), config, staging)
+    manifest.figures = train(
+        documents(job, job.body["positive"]), documents(job, job.body["negative"]), config, staging
+    )
     return manifest
 
 
@@ -28,11 +30,15 @@ def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards
 
     config = TokenizerConfig.model_validate(job.body["config"])
     places = job.body["parents"]
-    total = sum(account.bytes_out for place in places for account in shards.read_manifest(job.folder(place)).accounts[-1:])
+    total = sum(
+        account.bytes_out for place in places for account in shards.read_manifest(job.folder(place)).accounts[-1:]
+    )
     share = 1.1 * config.sample_bytes / max(total, 1)
     texts = (text for identity, text in documents(job, places) if share_of(identity) < share)
     manifest = blank(job)
-    manifest.figures = tokens.learn(texts, staging, vocabulary=config.vocabulary, kind=config.kind, sample_bytes=config.sample_bytes)
+    manifest.figures = tokens.learn(
+        texts, staging, vocabulary=config.vocabulary, kind=config.kind, sample_bytes=config.sample_bytes
+    )
     return manifest
 
 

@@ -1,8 +1,8 @@
 """A ``rows`` task: fused stages over one split or one shard, every row judged and accounted for.
 
-    head (a reader's pieces | a parent's shard with a gather's decisions)
-      └─ batch ─> stage ─> stage ─> ... ─> kept.parquet
-                    └─> dropped.parquet, quarantined.parquet, one account per step
+head (a reader's pieces | a parent's shard with a gather's decisions)
+  └─ batch ─> stage ─> stage ─> ... ─> kept.parquet
+                └─> dropped.parquet, quarantined.parquet, one account per step
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ from dataengine.shards import Account, ShardWriter, content_bytes, cut
 from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage, StageConfig
 from dataengine.tasks import Job, blank
 
-QUARANTINE_COLUMNS = BASE_COLUMNS | {"step": "string", "stage": "string", "reason": "string", "detail": "string", "text": "string"}
+QUARANTINE_COLUMNS = BASE_COLUMNS | {
+    "step": "string",
+    "stage": "string",
+    "reason": "string",
+    "detail": "string",
+    "text": "string",
+}
 DROP_COLUMNS = {"step": "string", "stage": "string", "reason": "string"}
 RAW_BYTES = 16 << 10
 """How much of a quarantined record's text is kept for the eye; the whole of it is at its origin."""
@@ -90,19 +96,20 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
         while True:
             started = time.perf_counter()
             item = next(items, None)
-            if item is None or (last is not None and cursor.number > last):
+            if item is None or (last is not None and cursor.batch > last):
                 break
             outcome = Outcome([step.account() for step in steps])
             outcome.accounts[0].seconds += time.perf_counter() - started
             if isinstance(item, Refused):
                 refuse(item, steps[0], outcome)
-            elif last is None or cursor.number == last:
+            elif last is None or cursor.batch == last:
                 cursor.report(PROCESSING)
                 process(item, steps, job, outcome, cursor)
             for mine, others in zip(manifest.accounts, outcome.accounts, strict=True):
                 mine.add(others)
             outputs.write(outcome)
-            cursor.advance(0 if isinstance(item, Refused) else item.num_rows)
+            if not isinstance(item, Refused):
+                cursor.advance(item.num_rows)
     for account in manifest.accounts:
         account.seconds = round(account.seconds, 4)
     return manifest
@@ -122,7 +129,13 @@ def warm_up(steps: list[FusedStep], body: Mapping[str, Any]) -> None:
                 step.stage.function(batch, step.config)
 
 
-WARM_VALUES = {"string": "One row to begin with.\n", "binary": b"<p>One row to begin with.</p>", "int64": 1, "float64": 1.0, "bool": True}
+WARM_VALUES = {
+    "string": "One row to begin with.\n",
+    "binary": b"<p>One row to begin with.</p>",
+    "int64": 1,
+    "float64": 1.0,
+    "bool": True,
+}
 
 
 class Cursor:
@@ -130,23 +143,23 @@ class Cursor:
 
     def __init__(self, at: Callable[[int, int], None]) -> None:
         self._at = at
-        self.number = 0
-        """Of the item (batch or refused record) being read or worked on."""
+        self.reads = 0
+        """Things the reader has given so far."""
+        self.batch = 0
+        """Number of the batch that is worked on."""
         self.base = 0
         """Rows before this batch in the task's input."""
         self.rows = np.empty(0, np.int64)
         """Positions in the task's input of the rows that the running stage sees."""
-        self.report(READING)
 
     def report(self, row: int) -> None:
-        """Tell the driver which row of the batch is being worked on, or `READING` or `PROCESSING`."""
-        self._at(self.number, row)
+        """Tell the driver which row of the batch is worked on, or `PROCESSING` for all of it, or `READING`."""
+        self._at(self.reads if row == READING else self.batch, row)
 
     def advance(self, rows: int) -> None:
-        """This item is done; the next is about to be read."""
-        self.number += 1
+        """The batch is done."""
+        self.batch += 1
         self.base += rows
-        self.report(READING)
 
     def __call__(self, row: int) -> None:
         """Called by stages through `dataengine.stage.at_row`, with their own row number."""
@@ -160,7 +173,9 @@ class Outputs:
         self.writers: dict[str, ShardWriter] = {}
         if staging is not None:
             schemas = {
-                "kept": body["columns_out"], "dropped": body["columns_all"] | DROP_COLUMNS, "quarantined": QUARANTINE_COLUMNS,
+                "kept": body["columns_out"],
+                "dropped": body["columns_all"] | DROP_COLUMNS,
+                "quarantined": QUARANTINE_COLUMNS,
             }
             for name, columns in schemas.items():
                 self.writers[name] = ShardWriter(staging / f"{name}.parquet", shards.arrow_schema(columns))
@@ -200,27 +215,67 @@ def load_decisions(job: Job) -> dict[str, Any]:
     first, end = (int(ranges[job.body["shard"] + offset]) for offset in (0, 1))
     with pa.memory_map(str(folder / "decisions.arrow")) as source:
         table = pa.ipc.open_file(source).read_all().slice(first, end - first)
-        return {"row": table["row"].to_numpy(), "band": table["band"].combine_chunks(), "duplicate_of": table["duplicate_of"].combine_chunks()}
+        return {
+            "row": table["row"].to_numpy(),
+            "band": table["band"].combine_chunks(),
+            "duplicate_of": table["duplicate_of"].combine_chunks(),
+        }
 
 
 def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[pa.RecordBatch | Refused]:
     """The task's rows, in the same batches however often it is asked: poison is named by batch and row."""
     body = job.body
+    cursor.report(READING)
     if "parent" in body:
         schema = shards.arrow_schema(body["columns_in"])
-        for batch in shards.read_batches(job.folder(body["parent"]) / shards.KEPT, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES):
+        for batch in shards.read_batches(
+            job.folder(body["parent"]) / shards.KEPT, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
+        ):
             yield shards.conform(batch, schema)
         return
     schema = shards.arrow_schema(BASE_COLUMNS | dict(steps[0].stage.adds(steps[0].config)))
-    for spec in body["split"]:
+    waiting: list[pa.RecordBatch] = []
+    for item in read_split(job, steps[0], schema, cursor):
+        if isinstance(item, Refused):
+            yield item
+            continue
+        if waiting and not fits(waiting, item):
+            yield merged(waiting)
+            waiting = []
+        waiting.append(item)
+    if waiting:
+        yield merged(waiting)
+
+
+def fits(waiting: list[pa.RecordBatch], item: pa.RecordBatch) -> bool:
+    """Whether one more batch is welcome: a thousand small files are then one batch, not a thousand."""
+    rows = sum(batch.num_rows for batch in waiting) + item.num_rows
+    return rows <= BATCH_ROWS and sum(map(content_bytes, waiting)) + content_bytes(item) <= BATCH_BYTES
+
+
+def merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Several batches of one schema as one."""
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def read_split(job: Job, reader: FusedStep, schema: pa.Schema, cursor: Cursor) -> Iterator[pa.RecordBatch | Refused]:
+    """What the reader gives, piece after piece. Where it is known to die, the rest of the piece is refused."""
+    for spec in job.body["split"]:
         piece = Piece(**spec)
-        items = read_piece(piece, steps[0], schema)
+        items = read_piece(piece, reader, schema)
         while True:
-            if (reason := job.poison.get(str(cursor.number))) is not None:
-                yield Refused(f"{piece.origin}:{piece.start}", reason, "the reader died in this part of the file; the rest of it was not read")
+            cursor.report(READING)
+            if (reason := job.poison.get(str(cursor.reads))) is not None:
+                cursor.reads += 1
+                yield Refused(
+                    f"{piece.origin}:{piece.start}",
+                    reason,
+                    "the reader died in this part of the file; the rest of it was not read",
+                )
                 break
             if (item := next(items, None)) is None:
                 break
+            cursor.reads += 1
             yield item
 
 
@@ -230,8 +285,11 @@ def read_piece(piece: Piece, reader: FusedStep, schema: pa.Schema) -> Iterator[p
     for item in stage.function(piece, reader.config):
         if isinstance(item, Refused):
             if item.reason not in stage.refuses:
-                raise StageError(f"refused a record as {item.reason!r}, which it does not declare", where=stage.name,
-                                 expected=f"one of {', '.join(stage.refuses)}")
+                raise StageError(
+                    f"refused a record as {item.reason!r}, which it does not declare",
+                    where=stage.name,
+                    expected=f"one of {', '.join(stage.refuses)}",
+                )
             yield item
         else:
             for first in range(0, item.num_rows, BATCH_ROWS):
@@ -245,8 +303,12 @@ def changed(piece: Piece) -> None:
     if piece.path and piece.stamp:
         found = os.stat(piece.path)
         if piece.stamp != f"{found.st_size}-{found.st_mtime_ns}":
-            raise InputError("changed while it was being read", where=piece.origin, expected="input that stays as it is during a run",
-                             write="the same command again: the changed file is read anew")
+            raise InputError(
+                "changed while it was being read",
+                where=piece.origin,
+                expected="input that stays as it is during a run",
+                write="the same command again: the changed file is read anew",
+            )
 
 
 def with_identity(batch: pa.RecordBatch, reader: FusedStep, schema: pa.Schema) -> pa.RecordBatch:
@@ -281,7 +343,7 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     """All steps over one batch, without the records known to be poison (with a probe, over the probed rows only)."""
     first, reading = steps[0], steps[0].stage.kind == "read"
     chosen = np.arange(batch.num_rows)[slice(*job.probe[1:]) if job.probe else slice(None)]
-    poison = {row: reason for row in chosen.tolist() if (reason := job.poison.get(f"{cursor.number}:{row}")) is not None}
+    poison = {row: reason for row in chosen.tolist() if (reason := job.poison.get(f"{cursor.batch}:{row}")) is not None}
     healthy = np.array([row for row in chosen.tolist() if row not in poison], dtype=np.int64) if poison else chosen
     if poison:
         sick = batch.take(pa.array(sorted(poison)))
@@ -305,9 +367,14 @@ def broken_stage(result: Outcome, rows: int) -> None:
     """Raise StageError if a stage raised on every row of a batch: then it is the stage, not the data."""
     for account in result.accounts:
         if rows >= FAILING_BATCH and account.rows_in and account.quarantined.get("error", 0) == account.rows_in:
-            detail = next(batch["detail"][0].as_py() for batch in result.quarantined if batch["step"][0].as_py() == account.step)
-            raise StageError(f"raised on every row: {detail}", where=f"step {account.step} ({account.stage})",
-                             expected="an answer for each row, or a declared reason to refuse it")
+            detail = next(
+                batch["detail"][0].as_py() for batch in result.quarantined if batch["step"][0].as_py() == account.step
+            )
+            raise StageError(
+                f"raised on every row: {detail}",
+                where=f"step {account.step} ({account.stage})",
+                expected="an answer for each row, or a declared reason to refuse it",
+            )
 
 
 def refuse(refused: Refused, reader: FusedStep, outcome: Outcome) -> None:
@@ -318,8 +385,15 @@ def refuse(refused: Refused, reader: FusedStep, outcome: Outcome) -> None:
     raw = refused.raw[:RAW_BYTES]
     identity = xxhash.xxh3_128_hexdigest(b"\0".join((reader.lane.encode(), refused.origin.encode(), refused.raw)))
     row = {
-        "id": identity, "source": reader.lane, "origin": refused.origin, "url": None, "step": reader.name, "stage": reader.stage.name,
-        "reason": refused.reason, "detail": refused.detail, "text": raw.decode("utf-8", "replace"),
+        "id": identity,
+        "source": reader.lane,
+        "origin": refused.origin,
+        "url": None,
+        "step": reader.name,
+        "stage": reader.stage.name,
+        "reason": refused.reason,
+        "detail": refused.detail,
+        "text": raw.decode("utf-8", "replace"),
     }
     outcome.quarantined.append(pa.RecordBatch.from_pylist([row], shards.arrow_schema(QUARANTINE_COLUMNS)))
 
@@ -345,7 +419,9 @@ def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], tod
     return both
 
 
-def blamed(batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: int, reason: str, fault: BaseException) -> Outcome:
+def blamed(
+    batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: int, reason: str, fault: BaseException
+) -> Outcome:
     """The outcome of one row on which a stage raised: it went well before `failing` and is quarantined there."""
     outcome = Outcome([step.account() for step in steps])
     size = content_bytes(batch)
@@ -358,7 +434,9 @@ def blamed(batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: in
     return outcome
 
 
-def through(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], todo: int, outcome: Outcome, cursor: Cursor) -> None:
+def through(
+    batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], todo: int, outcome: Outcome, cursor: Cursor
+) -> None:
     """The batch through all steps from `todo` on; what is left is kept."""
     for index in range(todo, len(steps)):
         step, account = steps[index], outcome.accounts[index]
@@ -377,7 +455,9 @@ def through(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], tod
         outcome.kept.append(batch)
 
 
-def apply_map(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def apply_map(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
     """Columns added or replaced; refused rows quarantined."""
     result = dict(step.stage.function(batch, step.config))
     refused = result.pop("refused", None)
@@ -387,8 +467,11 @@ def apply_map(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome:
     reasons = refused.to_pylist() if isinstance(refused, pa.Array) else list(refused)
     undeclared = {reason for reason in reasons if reason} - set(step.stage.refuses)
     if undeclared or len(reasons) != batch.num_rows:
-        raise StageError(f"refused rows as {', '.join(sorted(undeclared)) or 'an array of another length'}", where=step.stage.name,
-                         expected=f"for each row None or one of {', '.join(step.stage.refuses)}")
+        raise StageError(
+            f"refused rows as {', '.join(sorted(undeclared)) or 'an array of another length'}",
+            where=step.stage.name,
+            expected=f"for each row None or one of {', '.join(step.stage.refuses)}",
+        )
     sick = np.array([row for row, reason in enumerate(reasons) if reason], dtype=np.int64)
     if not len(sick):
         return after, rows
@@ -397,7 +480,9 @@ def apply_map(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome:
     return after.take(well), rows[well]
 
 
-def apply_filter(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def apply_filter(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
     """Measurements added, then judged: the first broken rule is a row's reason."""
     after = with_columns(batch, dict(step.stage.function(batch, step.config)), step)
     verdict = judge(after, step.stage.rules, step.config)
@@ -423,7 +508,9 @@ def judge(batch: pa.RecordBatch, rules: tuple[stages.Rule, ...], config: StageCo
     return verdict
 
 
-def apply_expand(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def apply_expand(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
     """One row becomes k: the new rows have the parent's other columns, its id as ``parent`` and an id of their own."""
     columns, parents = step.stage.function(batch, step.config)
     parents = np.asarray(parents, dtype=np.int64)
@@ -432,7 +519,10 @@ def apply_expand(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outco
     after = with_columns(batch.take(parents), dict(columns), step)
     numbers = np.arange(len(parents)) - np.searchsorted(parents, parents)
     ids = batch.column("id").take(parents)
-    fresh = [xxhash.xxh3_128_hexdigest(f"{parent}\0{step.name}\0{number}") for parent, number in zip(ids.to_pylist(), numbers.tolist(), strict=True)]
+    fresh = [
+        xxhash.xxh3_128_hexdigest(f"{parent}\0{step.name}\0{number}")
+        for parent, number in zip(ids.to_pylist(), numbers.tolist(), strict=True)
+    ]
     after = set_column(after, "id", pa.array(fresh, pa.string()))
     account = outcome.accounts[index]
     childless = batch.num_rows - len(np.unique(parents))
@@ -443,7 +533,9 @@ def apply_expand(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outco
     return set_column(after, "parent", ids), rows[parents]
 
 
-def apply_gather(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int) -> tuple[pa.RecordBatch, np.ndarray]:
+def apply_gather(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
     """The decisions for this shard: rows that have a double before them in the lane go."""
     decided = step.duplicates
     assert decided is not None, "a gather's segment is planned with its cluster task"
@@ -470,8 +562,11 @@ def with_columns(batch: pa.RecordBatch, columns: dict[str, Any], step: FusedStep
     """The batch with a stage's columns, which must be just those it declares, one value a row."""
     declared = dict(step.stage.adds(step.config))
     if columns.keys() != declared.keys():
-        raise StageError(f"gave the columns {', '.join(sorted(columns)) or '(none)'}", where=f"step {step.name} ({step.stage.name})",
-                         expected=f"just those it declares: {', '.join(sorted(declared))}")
+        raise StageError(
+            f"gave the columns {', '.join(sorted(columns)) or '(none)'}",
+            where=f"step {step.name} ({step.stage.name})",
+            expected=f"just those it declares: {', '.join(sorted(declared))}",
+        )
     for name, kind in declared.items():
         values = columns[name]
         wanted = shards.arrow_type(kind)
@@ -480,7 +575,10 @@ def with_columns(batch: pa.RecordBatch, columns: dict[str, Any], step: FusedStep
         if not isinstance(values, pa.Array):
             values = pa.array(values, wanted)
         if len(values) != batch.num_rows:
-            raise StageError(f'gave {len(values)} values of "{name}" for {batch.num_rows} rows', where=f"step {step.name} ({step.stage.name})")
+            raise StageError(
+                f'gave {len(values)} values of "{name}" for {batch.num_rows} rows',
+                where=f"step {step.name} ({step.stage.name})",
+            )
         batch = set_column(batch, name, values if values.type == wanted else values.cast(wanted))
     return batch
 
@@ -504,12 +602,18 @@ def drop(batch: pa.RecordBatch, reasons: list[str], step: FusedStep, outcome: Ou
     for reason in reasons:
         account.dropped[reason] = account.dropped.get(reason, 0) + 1
     rows = batch.num_rows
-    for name, values in (("step", constant(step.name, rows)), ("stage", constant(step.stage.name, rows)), ("reason", pa.array(reasons, pa.string()))):
+    for name, values in (
+        ("step", constant(step.name, rows)),
+        ("stage", constant(step.stage.name, rows)),
+        ("reason", pa.array(reasons, pa.string())),
+    ):
         batch = set_column(batch, name, values)
     outcome.dropped.append(batch)
 
 
-def quarantine(batch: pa.RecordBatch, step: FusedStep, reasons: list[str], detail: str, outcome: Outcome, index: int) -> None:
+def quarantine(
+    batch: pa.RecordBatch, step: FusedStep, reasons: list[str], detail: str, outcome: Outcome, index: int
+) -> None:
     """Count the rows as quarantined at this step and put them aside with reasons and the beginning of their content."""
     account = outcome.accounts[index]
     for reason in reasons:
@@ -520,8 +624,19 @@ def quarantine(batch: pa.RecordBatch, step: FusedStep, reasons: list[str], detai
         text = pa.nulls(rows, pa.string())
     else:
         values = batch.column(content).cast(pa.binary())
-        text = pa.array([(value.as_py() or b"")[:RAW_BYTES].decode("utf-8", "replace") for value in pc.binary_slice(values, 0, RAW_BYTES)], pa.string())
+        text = pa.array(
+            [
+                (value.as_py() or b"")[:RAW_BYTES].decode("utf-8", "replace")
+                for value in pc.binary_slice(values, 0, RAW_BYTES)
+            ],
+            pa.string(),
+        )
     columns = {name: batch.column(name) for name in BASE_COLUMNS}
-    columns |= {"step": constant(step.name, rows), "stage": constant(step.stage.name, rows), "reason": pa.array(reasons, pa.string()),
-                "detail": constant(detail, rows), "text": text}
+    columns |= {
+        "step": constant(step.name, rows),
+        "stage": constant(step.stage.name, rows),
+        "reason": pa.array(reasons, pa.string()),
+        "detail": constant(detail, rows),
+        "text": text,
+    }
     outcome.quarantined.append(pa.RecordBatch.from_pydict(columns, schema=shards.arrow_schema(QUARANTINE_COLUMNS)))

@@ -30,7 +30,9 @@ def tokens(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     tokenizer = Tokenizer.load(job.folder(body["tokenizer"]) / "tokenizer.model")
     manifest = blank(job)
     account = shards.Account(f"tokens.{job.segment.split('.')[1]}", job.segment.split(".")[1], "tokens")
-    figures = dict.fromkeys(("train_tokens", "heldout_tokens", "heldout_bytes", "train_documents", "heldout_documents"), 0.0)
+    figures = dict.fromkeys(
+        ("train_tokens", "heldout_tokens", "heldout_bytes", "train_documents", "heldout_documents"), 0.0
+    )
     schema = shards.arrow_schema(PROVENANCE)
     column = "messages" if chat else "text"
     with (
@@ -42,11 +44,17 @@ def tokens(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
         for batch in shards.read_batches(job.folder(body["parent"]) / shards.KEPT, columns=["id", column]):
             rows: dict[str, list[Any]] = {name: [] for name in PROVENANCE}
             values = [value or ([] if chat else "") for value in batch[column].to_pylist()]
-            encoded = [tokenizer.encode_chat(value) for value in values] if chat else [(ids, None) for ids in tokenizer.encode(values, eos=True)]
+            encoded = (
+                [tokenizer.encode_chat(value) for value in values]
+                if chat
+                else [(ids, None) for ids in tokenizer.encode(values, eos=True)]
+            )
             for identity, value, (ids, mask) in zip(batch["id"].to_pylist(), values, encoded, strict=True):
                 part = "heldout" if share_of(identity) < body["heldout"] else "train"
                 size = answer_bytes(value) if chat else len(value.encode())
-                for name, cell in zip(PROVENANCE, (identity, part, len(parts[part].lengths), len(ids), size), strict=True):
+                for name, cell in zip(
+                    PROVENANCE, (identity, part, len(parts[part].lengths), len(ids), size), strict=True
+                ):
                     rows[name].append(cell)
                 parts[part].append(ids, mask)
                 figures[f"{part}_tokens"] += len(ids)
@@ -73,24 +81,45 @@ def mix(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manif
     for segment, address, source in body["shards"]:
         figures = shards.read_manifest(job.folder([segment, address])).figures
         base = f"../../{segment}/{address}"
-        sources.setdefault(source, []).append({"train": f"{base}/train", "heldout": f"{base}/heldout"}
-                                              | {name: int(figures[name]) for name in ("train_tokens", "heldout_tokens", "heldout_bytes")})
+        sources.setdefault(source, []).append(
+            {"train": f"{base}/train", "heldout": f"{base}/heldout"}
+            | {name: int(figures[name]) for name in ("train_tokens", "heldout_tokens", "heldout_bytes")}
+        )
     weights, epochs = config["weights"], config["max_epochs"]
     data = {
-        "format": 1, "name": body["name"].removeprefix("mix."), "seed": body["seed"], "kind": config["format"], "tokens": config["tokens"],
-        "tokenizer": f"../../{body['tokenizer'][0]}/{body['tokenizer'][1]}/tokenizer.model", "vocabulary": Tokenizer.load(tokenizer).vocabulary,
-        "sources": [{"name": source, "weight": weights.get(source, 0.0) if weights else None, "max_epochs": epochs.get(source, 1.0), "shards": found}
-                    for source, found in sources.items()],
+        "format": 1,
+        "name": body["name"].removeprefix("mix."),
+        "seed": body["seed"],
+        "kind": config["format"],
+        "tokens": config["tokens"],
+        "tokenizer": f"../../{body['tokenizer'][0]}/{body['tokenizer'][1]}/tokenizer.model",
+        "vocabulary": Tokenizer.load(tokenizer).vocabulary,
+        "sources": [
+            {
+                "name": source,
+                "weight": weights.get(source, 0.0) if weights else None,
+                "max_epochs": epochs.get(source, 1.0),
+                "shards": found,
+            }
+            for source, found in sources.items()
+        ],
     }
     (staging / "mixture.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
     manifest = blank(job)
-    manifest.figures = {f"{name}.{figure}": float(value) for name, figures in _totals(data["sources"]).items() for figure, value in figures.items()}
+    manifest.figures = {
+        f"{name}.{figure}": float(value)
+        for name, figures in _totals(data["sources"]).items()
+        for figure, value in figures.items()
+    }
     return manifest
 
 
 def _totals(sources: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """Tokens and held-out bytes by source."""
-    return {source["name"]: {name: sum(shard[name] for shard in source["shards"]) for name in ("train_tokens", "heldout_tokens", "heldout_bytes")}
-            for source in sources}
-
-
+    return {
+        source["name"]: {
+            name: sum(shard[name] for shard in source["shards"])
+            for name in ("train_tokens", "heldout_tokens", "heldout_bytes")
+        }
+        for source in sources
+    }

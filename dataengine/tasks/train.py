@@ -26,24 +26,44 @@ def train(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
     work = job.run / "work" / job.address
     work.mkdir(parents=True, exist_ok=True)
     config = body["config"] | {
-        "name": body["name"].removeprefix("train."), "seed": body["seed"], "mixture": str(job.folder(body["mix"]) / "mixture.json"),
+        "name": body["name"].removeprefix("train."),
+        "seed": body["seed"],
+        "mixture": str(job.folder(body["mix"]) / "mixture.json"),
         "init": str(job.folder(body["init"]) / "final") if body["init"] else None,
     }
     del config["mix"]
     shards.replace_atomically(work / "train.json", json.dumps(config, indent=1))
     environment = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
     with (work / "log.txt").open("ab") as log:
-        code = subprocess.run([sys.executable, "-m", "trainer", "train", str(work / "train.json"), "--out", str(work)],
-                              stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "trainer", "train", str(work / "train.json"), "--out", str(work)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            check=False,
+        ).returncode
     if code:
         tail = (work / "log.txt").read_text(encoding="utf-8", errors="replace")[-1500:]
-        raise RunFailed(f"the trainer ended with exit code {code}:\n{tail}", where=body["name"], write=f"look at {work / 'log.txt'}; run again to go on from the last checkpoint")
+        raise RunFailed(
+            f"the trainer ended with exit code {code}:\n{tail}",
+            where=body["name"],
+            write=f"look at {work / 'log.txt'}; run again to go on from the last checkpoint",
+        )
     shutil.copytree(work / "final", staging / "final")
     for name in ("metrics.jsonl", "result.json"):
         shutil.copy(work / name, staging / name)
     result = shards.load_json(staging / "result.json")
     manifest = blank(job)
-    manifest.figures = {name: float(result[name]) for name in ("steps", "tokens", "parameters", "loss_first", "loss_last") if result.get(name) is not None}
+    manifest.figures = {
+        name: float(result[name])
+        for name in ("steps", "tokens", "parameters", "loss_first", "loss_last")
+        if result.get(name) is not None
+    }
     for moment in ("before", "after"):
-        manifest.figures |= {f"bits_per_byte_{moment}.{source}": float(bits) for source, bits in result[f"heldout_{moment}"].items() if bits is not None}
+        manifest.figures |= {
+            f"bits_per_byte_{moment}.{source}": float(bits)
+            for source, bits in result[f"heldout_{moment}"].items()
+            if bits is not None
+        }
     return manifest

@@ -133,16 +133,21 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)} | (extra or {})
 
 
-def dataengine(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def dataengine(
+    *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end."""
-    return subprocess.run(command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def digests(run: Path) -> dict[str, str]:
     """sha256 of every committed file but the manifests, which hold times."""
     return {
         str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((run / "steps").rglob("*")) if path.is_file() and path.name != "manifest.json"
+        for path in sorted((run / "steps").rglob("*"))
+        if path.is_file() and path.name != "manifest.json"
     }
 
 

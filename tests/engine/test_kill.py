@@ -33,7 +33,9 @@ def finish(recipe: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_any_number_of_workers_gives_the_same_bytes(unbroken: tuple[Path, dict[str, str]], tmp_path: Path, workers: int) -> None:
+def test_any_number_of_workers_gives_the_same_bytes(
+    unbroken: tuple[Path, dict[str, str]], tmp_path: Path, workers: int
+) -> None:
     recipe, expected = unbroken
     done = dataengine("run", recipe, "--quiet", "--workers", str(workers), "--out", tmp_path / "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -46,10 +48,22 @@ def armed(folder: Path, fault: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_process_killed_at_a_fault_point_leaves_nothing_wrong(unbroken: tuple[Path, dict[str, str]], tmp_path: Path, point: str) -> None:
+def test_a_process_killed_at_a_fault_point_leaves_nothing_wrong(
+    unbroken: tuple[Path, dict[str, str]], tmp_path: Path, point: str
+) -> None:
     recipe, expected = unbroken
     out, driver = tmp_path / "run", point == "run_json"
-    broken = dataengine("run", recipe, "--quiet", "--workers", "1", "--out", out, cwd=tmp_path, env=armed(tmp_path, f"{point}:kill@{1 if driver else 2}"))
+    broken = dataengine(
+        "run",
+        recipe,
+        "--quiet",
+        "--workers",
+        "1",
+        "--out",
+        out,
+        cwd=tmp_path,
+        env=armed(tmp_path, f"{point}:kill@{1 if driver else 2}"),
+    )
     assert (tmp_path / "fault_struck").exists()
     assert broken.returncode == (-signal.SIGKILL if driver else 0), "the loss of one worker does not end a run"
     finish(recipe, out)
@@ -58,10 +72,22 @@ def test_a_process_killed_at_a_fault_point_leaves_nothing_wrong(unbroken: tuple[
 
 
 @pytest.mark.parametrize("error", ["enospc", "eio"])
-def test_a_disk_that_fails_commits_nothing_wrong(unbroken: tuple[Path, dict[str, str]], tmp_path: Path, error: str) -> None:
+def test_a_disk_that_fails_commits_nothing_wrong(
+    unbroken: tuple[Path, dict[str, str]], tmp_path: Path, error: str
+) -> None:
     recipe, expected = unbroken
     out = tmp_path / "run"
-    broken = dataengine("run", recipe, "--quiet", "--workers", "1", "--out", out, cwd=tmp_path, env=armed(tmp_path, f"before_rename:{error}@5"))
+    broken = dataengine(
+        "run",
+        recipe,
+        "--quiet",
+        "--workers",
+        "1",
+        "--out",
+        out,
+        cwd=tmp_path,
+        env=armed(tmp_path, f"before_rename:{error}@5"),
+    )
     if error == "enospc":
         assert broken.returncode == 1 and "No space left" in broken.stderr and "MB are free" in broken.stderr
         assert "Traceback" not in broken.stderr
@@ -73,8 +99,13 @@ def test_a_disk_that_fails_commits_nothing_wrong(unbroken: tuple[Path, dict[str,
 
 def kill_once(recipe: Path, out: Path, rng: random.Random, longest: float) -> bool:
     """Start a run and kill the driver or one of its workers with SIGKILL at a random moment; True if it was killed."""
-    driver = subprocess.Popen(command("run", recipe, "--quiet", "--workers", "2", "--out", out), cwd=out.parent, env=environment(),
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    driver = subprocess.Popen(
+        command("run", recipe, "--quiet", "--workers", "2", "--out", out),
+        cwd=out.parent,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     try:
         driver.wait(timeout=rng.uniform(0.3, longest))
         return False
@@ -126,8 +157,13 @@ def test_fifty_random_kills_give_the_same_bytes(unbroken: tuple[Path, dict[str, 
 
 def test_ctrl_c_ends_with_130_and_the_run_goes_on_later(unbroken: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     recipe, expected = unbroken
-    driver = subprocess.Popen(command("run", recipe, "--workers", "1", "--out", tmp_path / "run"), cwd=tmp_path, env=environment(),
-                              stderr=subprocess.PIPE, text=True)
+    driver = subprocess.Popen(
+        command("run", recipe, "--workers", "1", "--out", tmp_path / "run"),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not list(tmp_path.glob("run/steps/*/*/manifest.json")) and driver.poll() is None:
         time.sleep(0.02)
     driver.send_signal(signal.SIGINT)

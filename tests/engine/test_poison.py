@@ -36,11 +36,24 @@ def run_with(folder: Path, poison: dict[int, str], cursor: bool) -> tuple[list[s
     env = plugin(folder / "plugin")
     done = dataengine("run", recipe, "--quiet", "--workers", "2", cwd=folder, env=env)
     assert done.returncode == 0, done.stderr
-    kept = [row["text"] for path in sorted((folder / "runs/poisoned/steps").rglob("kept.parquet")) for row in pq.read_table(path).to_pylist()]
-    bad = [(row["reason"], row["text"]) for path in (folder / "runs/poisoned/steps").rglob("quarantined.parquet") for row in pq.read_table(path).to_pylist()]
+    kept = [
+        row["text"]
+        for path in sorted((folder / "runs/poisoned/steps").rglob("kept.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    ]
+    bad = [
+        (row["reason"], row["text"])
+        for path in (folder / "runs/poisoned/steps").rglob("quarantined.parquet")
+        for row in pq.read_table(path).to_pylist()
+    ]
     clean = [row["text"] for place, row in enumerate(rows) if place not in poison]
     assert sorted(kept) == sorted(clean)
-    read = [account for manifest in manifests(folder / "runs/poisoned") for account in manifest["accounts"] if account["stage"] == "read.jsonl"]
+    read = [
+        account
+        for manifest in manifests(folder / "runs/poisoned")
+        for account in manifest["accounts"]
+        if account["stage"] == "read.jsonl"
+    ]
     assert sum(account["rows_in"] for account in read) == len(rows)
     return kept, sorted(bad)
 
@@ -67,14 +80,18 @@ def test_a_record_on_which_a_stage_raises_is_quarantined_with_what_it_said(tmp_p
 
 
 def test_a_stage_that_raises_on_every_row_stops_the_run_and_is_named(tmp_path: Path) -> None:
-    recipe = project(tmp_path, RECIPE.replace("{cursor}", "false"), [{"text": f"RAISE {number}"} for number in range(50)])
+    recipe = project(
+        tmp_path, RECIPE.replace("{cursor}", "false"), [{"text": f"RAISE {number}"} for number in range(50)]
+    )
     done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
     assert done.returncode == 1
     assert "map.trouble" in done.stderr and "no good" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_too_many_quarantined_records_end_with_exit_code_3_and_keep_what_was_made(tmp_path: Path) -> None:
-    recipe = project(tmp_path, RECIPE.replace("{cursor}", "false").replace("max_quarantined = 1.0", "max_quarantined = 0.01"))
+    recipe = project(
+        tmp_path, RECIPE.replace("{cursor}", "false").replace("max_quarantined = 1.0", "max_quarantined = 0.01")
+    )
     with (tmp_path / "docs.jsonl").open("a") as file:
         file.write("{broken\n" * 30)
     done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
@@ -93,8 +110,14 @@ def test_workers_die_with_their_driver(tmp_path: Path) -> None:
 
     from tests.engine.projects import command, environment
 
-    recipe = project(tmp_path, RECIPE.replace("{cursor}", "false").replace("record_deadline = 2.0", "record_deadline = 60"), [{"text": "STALL"}])
-    driver = subprocess.Popen(command("run", recipe, "--quiet"), cwd=tmp_path, env=environment(plugin(tmp_path / "plugin")))
+    recipe = project(
+        tmp_path,
+        RECIPE.replace("{cursor}", "false").replace("record_deadline = 2.0", "record_deadline = 60"),
+        [{"text": "STALL"}],
+    )
+    driver = subprocess.Popen(
+        command("run", recipe, "--quiet"), cwd=tmp_path, env=environment(plugin(tmp_path / "plugin"))
+    )
     watched = psutil.Process(driver.pid)
     while not (workers := [child for child in watched.children(recursive=True) if child.cpu_times().user > 0.3]):
         time.sleep(0.05)

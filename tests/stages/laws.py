@@ -36,8 +36,10 @@ class Case:
     @property
     def columns(self) -> dict[str, str]:
         """Names and types of the columns that the case gives."""
-        return {name: "binary" if isinstance(value, bytes) else stage.MESSAGES if isinstance(value, list) else _type(value)
-                for name, value in self.row.items()}
+        return {
+            name: "binary" if isinstance(value, bytes) else stage.MESSAGES if isinstance(value, list) else _type(value)
+            for name, value in self.row.items()
+        }
 
 
 def _type(value: Any) -> str:
@@ -69,18 +71,28 @@ def cases(name: str) -> list[Case]:
     """The cases of a stage's fixture."""
     found = stage.load(name)
     return [
-        Case(found, found.config.model_validate(line.get("config", {})),
-             {key: _value(value) for key, value in (line.get("input") or {"text": line["text"]}).items()},
-             {key: _value(value) if key != "output" else {name: _value(cell) for name, cell in value.items()}
-              for key, value in line.items() if key in ("reason", "output", "refused", "children")})
-        for line in lines(name) if "golden" not in line
+        Case(
+            found,
+            found.config.model_validate(line.get("config", {})),
+            {key: _value(value) for key, value in (line.get("input") or {"text": line["text"]}).items()},
+            {
+                key: _value(value) if key != "output" else {name: _value(cell) for name, cell in value.items()}
+                for key, value in line.items()
+                if key in ("reason", "output", "refused", "children")
+            },
+        )
+        for line in lines(name)
+        if "golden" not in line
     ]
 
 
 def batch_of(rows: list[Case]) -> pa.RecordBatch:
     """The cases' rows as one batch, with the columns that every row has."""
     columns = BASE_COLUMNS | {name: kind for case in rows for name, kind in case.columns.items()}
-    data = [{"id": f"{number:032x}", "source": "test", "origin": f"test:{number}"} | case.row for number, case in enumerate(rows)]
+    data = [
+        {"id": f"{number:032x}", "source": "test", "origin": f"test:{number}"} | case.row
+        for number, case in enumerate(rows)
+    ]
     return pa.RecordBatch.from_pylist(data, shards.arrow_schema(columns))
 
 
@@ -94,7 +106,10 @@ def apply(case: Case, batch: pa.RecordBatch) -> Outcome:
 
 def rows_of(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
     """Kept, dropped and quarantined rows."""
-    return {name: [row for part in getattr(outcome, name) for row in part.to_pylist()] for name in ("kept", "dropped", "quarantined")}
+    return {
+        name: [row for part in getattr(outcome, name) for row in part.to_pylist()]
+        for name in ("kept", "dropped", "quarantined")
+    }
 
 
 def digest(name: str) -> str:
@@ -103,7 +118,13 @@ def digest(name: str) -> str:
     for case in cases(name):
         if case.stage.kind == "gather":
             sketch = case.stage.function(batch_of([case]), case.config)
-            found.append([sketch.keys.tolist(), sketch.alone.tolist(), sketch.check.tolist() if sketch.check is not None else None])
+            found.append(
+                [
+                    sketch.keys.tolist(),
+                    sketch.alone.tolist(),
+                    sketch.check.tolist() if sketch.check is not None else None,
+                ]
+            )
         else:
             found.append(rows_of(apply(case, batch_of([case]))))
     return hashlib.sha256(json.dumps(_rounded(found), sort_keys=True).encode()).hexdigest()[:32]

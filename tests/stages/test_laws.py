@@ -21,6 +21,7 @@ FIXED = ROWWISE + GATHERS
 
 def by_config(name: str) -> list[list[laws.Case]]:
     """The cases of a stage, those of one config and the same columns together."""
+
     def key(case: laws.Case) -> str:
         return canonical(case.config) + repr(case.columns)
 
@@ -41,7 +42,9 @@ def test_every_case_comes_out_as_its_fixture_says(name: str) -> None:
         outcome = laws.apply(case, laws.batch_of([case]))
         found = laws.rows_of(outcome)
         if "reason" in case.expected:
-            assert [row["reason"] for row in found["dropped"]] == ([case.expected["reason"]] if case.expected["reason"] else []), case.row
+            assert [row["reason"] for row in found["dropped"]] == (
+                [case.expected["reason"]] if case.expected["reason"] else []
+            ), case.row
         if "refused" in case.expected:
             assert [row["reason"] for row in found["quarantined"]] == [case.expected["refused"]], case.row
         if "output" in case.expected:
@@ -80,8 +83,8 @@ def test_a_sketch_does_not_depend_on_how_rows_are_cut_into_batches(name: str) ->
         expected = group[0].stage.function(whole, group[0].config)
         for row in range(whole.num_rows):
             found = group[0].stage.function(whole.slice(row, 1), group[0].config)
-            assert found.keys.tolist() == expected.keys[row:row + 1].tolist()
-            assert found.alone.tolist() == expected.alone[row:row + 1].tolist()
+            assert found.keys.tolist() == expected.keys[row : row + 1].tolist()
+            assert found.alone.tolist() == expected.alone[row : row + 1].tolist()
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -107,7 +110,9 @@ def test_only_declared_columns_are_added(name: str) -> None:
 def test_a_changed_output_needs_a_new_version(name: str) -> None:
     pinned = next((line["golden"] for line in laws.lines(name) if "golden" in line), None)
     now = {"version": stage.load(name).version, "sha256": laws.digest(name)}
-    assert pinned == now, f'the output of {name} changed: raise its version and let {laws.fixture(name)} have the line {{"golden": {now}}}'
+    assert pinned == now, (
+        f'the output of {name} changed: raise its version and let {laws.fixture(name)} have the line {{"golden": {now}}}'
+    )
 
 
 @pytest.mark.parametrize("name", READS)

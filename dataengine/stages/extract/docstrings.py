@@ -58,7 +58,13 @@ def strings(tree: ast.Module) -> Iterator[tuple[str, str]]:
     waiting: list[tuple[str, ast.AST]] = [("", tree)]
     while waiting:
         name, node = waiting.pop()
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node, clean=False)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+            text := ast.get_docstring(node, clean=False)
+        ):
             yield name, inspect.cleandoc(text)
-        inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+        inner = [
+            child
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
         waiting += [(f"{name}.{child.name}".lstrip("."), child) for child in reversed(inner)]

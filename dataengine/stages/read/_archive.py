@@ -141,6 +141,11 @@ class _Forward:
                 break
         return self._offset
 
+    def drain(self) -> None:
+        """Pass the padding behind the end mark: the checksum of the packing comes after it."""
+        for _ in self._blocks:
+            pass
+
 
 def _tar(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
     forward = _Forward(Stream(file, piece.path), limit)
@@ -158,13 +163,13 @@ def _tar(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) 
             elif wanted(path):
                 yield _tar_member(archive, info, f"{piece.origin}!{_shown(path)}", limit)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        reason = "truncated" if "unexpected end" in str(error) else "corrupt"
+        reason = "truncated" if "unexpected end" in str(error) or "truncated" in str(error) else "corrupt"
         raise Damage(reason, f"after byte {forward.tell()} of the archive: {error}") from None
-    if forward.tell() and (not forward.last or forward.last.strip(b"\0")):
-        what = "the archive has no end mark" if not forward.last else "a damaged header"
-        raise Damage("corrupt" if forward.last else "truncated", f"{what} at byte {forward.tell()}")
-    for _ in forward._blocks:  # what follows the end mark is padding; the packing's checksum lies behind it
-        pass
+    if forward.tell() and len(forward.last) < tarfile.BLOCKSIZE:
+        raise Damage("truncated", f"the archive ends at byte {forward.tell()}, before its end mark")
+    if forward.last.strip(b"\0"):
+        raise Damage("corrupt", f"a damaged header before byte {forward.tell()}")
+    forward.drain()
 
 
 def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, origin: str, limit: int) -> Member | Refused:
@@ -173,5 +178,5 @@ def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, origin: str, li
     member: IO[bytes] | None = archive.extractfile(info)
     content = member.read() if member else b""
     if len(content) != info.size:
-        raise Damage("truncated", f"{info.name}: {info.size} bytes declared, {len(content)} read")
+        raise Damage("truncated", f"{_shown(info.name)}: {info.size} bytes declared, {len(content)} read")
     return Member(_shown(info.name), content)

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from dataengine.stage import Piece
 from dataengine.stages.read._files import CODEC_ENDINGS
 from dataengine.stages.read._open import Damage, Stream, opened, read_some
 
-MOST_REPLACED = 0.05
-"""A text more than 5 % of whose characters did not decode is not text in that encoding."""
+MOST_UNREADABLE = 0.05
+"""Of a text more than 5 % of which did not decode, one speaks as of bytes."""
+
+_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def readable(data: bytes) -> str:
+    """The text of a file. Raises Damage ``bad_encoding`` for what is not text.
+
+    Under a guessed encoding control characters count as undecoded: windows-1252 finds a meaning for almost any byte.
+    """
+    from dataengine.stages._encoding import decode
+
+    text, encoding, replaced = decode(data)
+    guessed = encoding not in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+    unreadable = replaced + (len(_CONTROLS.findall(text)) / len(text) if guessed else 0)
+    if unreadable > MOST_UNREADABLE:
+        raise Damage("bad_encoding", f"not text: {unreadable:.0%} of it makes no sense as {encoding}")
+    return text
 
 
 def content(piece: Piece, limit: int) -> bytes:

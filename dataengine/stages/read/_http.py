@@ -141,7 +141,7 @@ def _inflated(data: bytes, wbits: int, limit: int) -> bytes:
             if size > limit:
                 raise TooLarge
             if not part and not rest:
-                break
+                return _kept(parts, data)
     except zlib.error:
         return _kept(parts, data)
     return b"".join(parts)

@@ -94,18 +94,55 @@ class Codec:
 
 
 class _Zstd:
-    """zstandard's decompressor under the interface of the others. It knows no `max_length`: see `Codec.step`."""
+    """zstandard's decompressor under the interface of the others.
 
-    needs_input = True
+    It gives all that its input unpacks to, however much, so it is fed one block at a time (RFC 8878, section 3.1.1): a
+    block of a few bytes unpacks to at most 128 KiB.
+    """
 
     def __init__(self, dictionary: bytes) -> None:
         import zstandard
 
         loaded = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
         self._inner = zstandard.ZstdDecompressor(dict_data=loaded).decompressobj()
+        self._raw = b""
+        self._at = 0
+        self._left = 0
+        """Bytes of the block at hand that are yet to be fed."""
+        self._checksum: int | None = None
+        """Bytes behind the last block; None until the frame header is seen."""
+        self.needs_input = True
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._inner.decompress(data)
+        self._raw, self._at = self._raw[self._at:] + data, 0
+        parts: list[bytes] = []
+        size = 0
+        while size < max_length and not self._inner.eof and self._measure():
+            part = self._inner.decompress(self._raw[self._at:self._at + self._left])
+            fed = min(self._left, len(self._raw) - self._at)
+            self._at += fed
+            self._left -= fed
+            parts.append(part)
+            size += len(part)
+        self.needs_input = not self._measure()
+        return b"".join(parts)
+
+    def _measure(self) -> bool:
+        """Know how long the header or block at the position is. False where more input is needed for that."""
+        here = len(self._raw) - self._at
+        if self._left or self._checksum is None:
+            if not self._left and here >= 5:
+                flags = self._raw[self._at + 4]
+                single = flags >> 5 & 1
+                self._left = 5 + (not single) + (0, 1, 2, 4)[flags & 3] + ((single, 2, 4, 8)[flags >> 6])
+                self._checksum = 4 * (flags >> 2 & 1)
+            return self._left > 0 and here > 0
+        if here < 3:
+            return False
+        header = int.from_bytes(self._raw[self._at:self._at + 3], "little")
+        last, run, length = header & 1, header >> 1 & 3 == 1, header >> 3
+        self._left = 3 + (1 if run else length) + (self._checksum if last else 0)
+        return True
 
     @property
     def eof(self) -> bool:
@@ -113,7 +150,7 @@ class _Zstd:
 
     @property
     def unused_data(self) -> bytes:
-        return self._inner.unused_data
+        return self._inner.unused_data + self._raw[self._at:]
 
 
 def _gzip(dictionary: bytes) -> Any:
@@ -135,7 +172,7 @@ def _xz(dictionary: bytes) -> Any:
 
 
 GZIP = Codec("gzip", b"\x1f\x8b\x08", _gzip, 16 << 10)
-ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _Zstd, 1 << 10)  # 1 KiB unpacks to at most 32 MiB: 4 bytes a block
+ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _Zstd, 16 << 10)
 CODECS = {".gz": GZIP, ".bz2": Codec("bzip2", b"BZh", _bz2, 16 << 10), ".xz": Codec("xz", b"\xfd7zXZ\0", _xz, 16 << 10),
           ".zst": ZSTD}
 
@@ -183,7 +220,7 @@ def _share_of_text(head: bytes) -> float:
 class Stream:
     """The bytes of a file, unpacked, in blocks, member by member. A plain file is one member.
 
-    Memory is bounded by a few blocks whatever the file unpacks to (at most 32 MiB more for one step of zstd).
+    Memory is bounded by a few blocks whatever the file unpacks to.
     Raises Damage from `read` and `next_member` after all bytes before the damage were given; `resync` goes on.
     """
 
@@ -254,9 +291,7 @@ class Stream:
                     return False
                 continue
             self._at = found
-            here = self.position
             head = self._probe()
-            self.seek(here)
             if head and accept(head):
                 return self._open_member()
             self._at += 1
@@ -407,17 +442,11 @@ class Stream:
         return b"".join(kept)
 
     def _probe(self) -> bytes:
-        """The first bytes that the member at the position unpacks to, or nothing."""
+        """The first bytes that a member at the position unpacks to, or nothing. The position stays."""
+        size = 4096 if self.codec is GZIP else BLOCK  # other codecs give nothing before a block is whole
+        self._fill(size)
         unpacker = self.codec.new(self._dictionary)
-        head = b""
-        step = 512
-        while len(head) < 64 and self._fill(1):
-            data = self._peek(step)
-            self._at += len(data)
-            try:
-                head += unpacker.decompress(data, BLOCK)
-            except _errors():
-                return b""
-            if unpacker.eof:
-                break
-        return head
+        try:
+            return unpacker.decompress(self._peek(size), 4096)
+        except _errors():
+            return b""

@@ -17,7 +17,7 @@ from pydantic import ByteSize, field_validator
 
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._archive import ARCHIVE_SUFFIXES, Member, is_archive, members
-from dataengine.stages.read._documents import MOST_REPLACED, content
+from dataengine.stages.read._documents import content, readable
 from dataengine.stages.read._files import FileConfig, Size, find, whole
 from dataengine.stages.read._languages import LANGUAGES, NAMES, SUFFIXES, language_of
 from dataengine.stages.read._open import FILE_REFUSES, Damage, refusal
@@ -89,9 +89,10 @@ def _sources(piece: Piece, config: Config) -> Iterator[tuple[str, str, bytes] | 
 
 
 def _row(origin: str, path: str, data: bytes) -> tuple[str, str, str, str | None] | Refused:
-    from dataengine.stages._encoding import decode
-
-    text, encoding, replaced = decode(data)
-    if replaced > MOST_REPLACED or "\0" in text[:8192]:
-        return Refused(origin, "bad_encoding", f"not text: {replaced:.0%} does not decode as {encoding}", data[:1000])
+    try:
+        text = readable(data)
+    except Damage as damage:
+        return refusal(origin, damage, data)
+    if "\0" in text:
+        return Refused(origin, "bad_encoding", "not text: it holds NUL", data[:1000])
     return origin, text, path, language_of(path)

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read import _files
-from dataengine.stages.read._documents import MOST_REPLACED, content
+from dataengine.stages.read._documents import content, readable
 from dataengine.stages.read._files import FileConfig
 from dataengine.stages.read._open import FILE_REFUSES, Damage, refusal
 from dataengine.stages.read._rows import Rows
@@ -39,18 +39,13 @@ def _pieces(config: Config, base: Path) -> Iterator[Piece]:
 @read(pieces=_pieces, columns={"text": "string"}, version=1, refuses=(*FILE_REFUSES, "bad_encoding"))
 def text(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The document of a file."""
-    from dataengine.stages._encoding import decode
-
     rows = Rows({"text": "string"})
+    data = b""
     try:
         data = content(piece, config.max_record_bytes)
+        document = readable(data)
     except Damage as damage:
-        yield refusal(piece.origin, damage)
-        return
-    document, encoding, replaced = decode(data)
-    if replaced > MOST_REPLACED:
-        detail = f"{replaced:.0%} of the characters do not decode as {encoding}"
-        yield Refused(piece.origin, "bad_encoding", detail, data[:1000])
+        yield refusal(piece.origin, damage, data)
         return
     rows.add(len(data), piece.origin, document)
     yield rows.take()
