@@ -1,28 +1,38 @@
-"""A plan in words and as JSON: every segment, what is there already and what is to do."""
+"""A plan in words and as JSON: what is there already, what is to do, and why."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
-from dataengine.terminal import clip, number, safe_text, say, size, table, to_json
+from dataengine.terminal import number, safe_text, say, size
 
 if TYPE_CHECKING:
     from dataengine.plan import Plan
 
+NOTHING_NEW = "not done yet"
+"""Why a segment is to do that no plan has run here before: not worth a line."""
+
 
 def summary(plan: Plan) -> dict[str, Any]:
-    """The plan in one dictionary, ready for JSON."""
+    """The plan in one dictionary, ready for JSON. ``why`` is empty where nothing is to do."""
+    from dataengine.why import reasons
+
+    why = reasons(plan)
     segments = []
     for segment in plan.segments:
         have = sum(task.ref in plan.committed for task in segment.tasks)
-        segments.append({"name": segment.name, "kind": segment.kind, "lane": segment.lane, "final": segment.final,
-                         "tasks": len(segment.tasks), "have": have, "to_do": len(segment.tasks) - have,
-                         "bytes": sum(_weight(task.body) for task in segment.tasks),
-                         "steps": [{"step": step.name, "stage": step.stage, "config": dict(step.config)}
-                                   for step in segment.steps]})
-    return {"name": plan.recipe.name, "recipe": str(plan.recipe.file), "out": str(plan.out),
-            "tasks": sum(entry["tasks"] for entry in segments), "to_do": sum(entry["to_do"] for entry in segments),
-            "segments": segments}
+        steps = [{"step": step.name, "stage": step.stage, "config": dict(step.config)} for step in segment.steps]
+        segments.append({
+            "name": segment.name, "kind": segment.kind, "lane": segment.lane, "final": segment.final,
+            "tasks": len(segment.tasks), "have": have, "to_do": len(segment.tasks) - have,
+            "why": why.get(segment.name, ""), "bytes": sum(_weight(task.body) for task in segment.tasks), "steps": steps,
+        })
+    return {
+        "name": plan.recipe.name, "recipe": str(plan.recipe.file), "out": str(plan.out),
+        "tasks": sum(entry["tasks"] for entry in segments), "to_do": sum(entry["to_do"] for entry in segments),
+        "segments": segments,
+    }
 
 
 def _weight(body: Any) -> int:
@@ -31,28 +41,23 @@ def _weight(body: Any) -> int:
 
 
 def show(plan: Plan) -> None:
-    """Print it for people: the segments, under each its steps and the settings that are not the stage's defaults."""
+    """Print it for people: a line a segment, under it why it is to do."""
+    width = shutil.get_terminal_size((120, 24)).columns
     found = summary(plan)
-    say(f"{safe_text(found['name'])}: {safe_text(found['recipe'])} -> {safe_text(found['out'])}")
-    rows: list[list[object]] = []
-    for segment in found["segments"]:
-        state = "have" if not segment["to_do"] else f"{number(segment['to_do'])} to do"
-        rows.append([segment["name"], segment["kind"], number(segment["tasks"]), state,
-                     size(segment["bytes"]) if segment["bytes"] else "", ""])
-        for step in segment["steps"]:
-            words = f"{step['step']}  {step['stage']}  {settings(step['stage'], step['config'])}"
-            rows.append(["", "", "", "", "", words.strip()])
-    table(["segment", "kind", "tasks", "state", "reads", "steps"], rows, right=["tasks", "reads"])
-    say(f"{number(found['to_do'])} of {number(found['tasks'])} tasks to run")
+    say(f"{safe_text(found['name'])}: {safe_text(found['recipe'])} -> {safe_text(found['out'])}\n")
+    longest = max((len(entry["name"]) for entry in found["segments"]), default=0)
+    for entry in found["segments"]:
+        state = "to do" if entry["to_do"] else "have"
+        reads = f", {size(entry['bytes'])}" if entry["bytes"] else ""
+        stages = " > ".join(step["stage"] for step in entry["steps"])
+        told = stages if entry["kind"] == "rows" else entry["kind"] if stages == entry["kind"] else f"{entry['kind']} for {stages}"
+        tasks = f"{number(entry['tasks'])} task{'s' * (entry['tasks'] != 1)}{reads}"
+        say(clip_line(f"{state:<6} {entry['name']:<{longest}}  {tasks:<18} {told}", width))
+        if entry["why"] and entry["why"] != NOTHING_NEW:
+            say(clip_line(f"       {'':<{longest}}  {entry['why']}", width))
+    say(f"\n{number(found['to_do'])} of {number(found['tasks'])} tasks to run")
 
 
-def settings(stage: str, config: dict[str, Any]) -> str:
-    """The fields that differ from the stage's defaults, on one line."""
-    from dataengine.judged import load
-
-    known = load(stage)
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in known.config.model_fields.items()
-                if not field.is_required()} if known else {}
-    changed = {name: value for name, value in config.items()
-               if value is not None and (name not in defaults or to_json(defaults[name]) != to_json(value))}
-    return clip("  ".join(f"{name}={to_json(value)}" for name, value in changed.items()), 120)
+def clip_line(line: str, width: int) -> str:
+    """A line with its spaces kept, cut at the terminal's edge."""
+    return safe_text(line, max(width, 40)).rstrip()

@@ -26,15 +26,16 @@ close only by their end or ``/>``; in SELECT, RAW hides nothing; OPTION is IMPLI
 """
 
 BREAKS_OUT, HOLDS_HTML, LETS_THROUGH = 16, 32, 64
-"""Added to a class: inside FOREIGN, this element closes it and is HTML again; this one holds HTML, and is a SCOPE there;
-this BLOCK stands between no two ITEMs."""
+"""Added to a class: inside FOREIGN, this element closes it and is HTML again; inside FOREIGN, this one holds HTML and
+is a SCOPE; this BLOCK may stand between an ITEM and the next."""
 
 NAMES = {
     EMPTY: "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr "
            "html head body colgroup",
     IMPLIED: "p tr td th tbody thead tfoot caption",
     BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer "
-           "form frameset h1 h2 h3 h4 h5 h6 header hgroup listing main menu nav ol pre search section summary ul",
+           "form frameset h1 h2 h3 h4 h5 h6 header hgroup listing main menu nav noscript ol plaintext pre search "
+           "section summary ul",
     SCOPE: "applet marquee object table template",
     INLINE: "a b big code em font i nobr s small strike strong tt u",
     RAW: "script style textarea title xmp iframe noembed noframes",
@@ -229,7 +230,7 @@ def close(name, kind, names, kinds, foreign, depth):
                 names[m], kinds[m], foreign[m] = names[m + 1], kinds[m + 1], foreign[m + 1]
             return depth - 1
         special = kinds[k] & np.uint8(15)
-        if special == SCOPE or (special in (BLOCK, ITEM, TERM) and kind in (PLAIN, FOREIGN)):
+        if special == SCOPE or (special in (BLOCK, ITEM, TERM, SELECT) and kind in (PLAIN, FOREIGN)):
             return depth
     return depth
 
@@ -240,7 +241,7 @@ def close_item(kind, names, kinds, foreign, depth):
     for k in range(depth - 1, -1, -1):
         if kinds[k] == kind:
             return keep_inline(k, names, kinds, foreign, depth)
-        if kinds[k] in (SCOPE, BLOCK, ITEM, TERM, FOREIGN):
+        if kinds[k] in (SCOPE, BLOCK, ITEM, TERM, FOREIGN, SELECT):
             return depth
     return depth
 
@@ -287,10 +288,11 @@ def measure_nesting(data, hashes, classes, out):
                     out[OPTIONS] = max(out[OPTIONS], options)
                 selects += kind == SELECT
                 within += kind == FOREIGN
-                if kind == ITEM or kind == TERM:
+                if kind in (ITEM, TERM):
                     depth = close_item(kind, names, kinds, foreign, depth)
             if opens:
-                names[depth], kinds[depth], foreign[depth] = name, kind | flagged & np.uint8(LETS_THROUGH), not holds_html
+                names[depth], foreign[depth] = name, not holds_html
+                kinds[depth] = kind | flagged & np.uint8(LETS_THROUGH)
                 depth += 1
                 out[DEEPEST] = max(out[DEEPEST], depth)
                 if depth >= LIMIT:

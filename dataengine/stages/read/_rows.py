@@ -17,36 +17,35 @@ RESERVED = frozenset({"id", "source", "origin", "url", "text", "html", "messages
 
 
 class Rows:
-    """Collects rows column by column; `take` makes a batch of them."""
+    """Collects rows; `take` makes a batch of them."""
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         import pyarrow as pa
 
         kinds = {"origin": "string", **columns}
         self.schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
-        self._values: list[list[Any]] = [[] for _ in self.schema]
+        self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
 
-    def add(self, size: int, *values: Any) -> None:
-        """One row, its values in the schema's order: the origin, then the columns. `size` is its length in bytes."""
-        for column, value in zip(self._values, values, strict=True):
-            column.append(value)
-        self._bytes += size
+    def add(self, size: int, *values: Any) -> bool:
+        """One row, its values in the schema's order: the origin, then the columns. `size` is its length in bytes.
 
-    @property
-    def full(self) -> bool:
-        return len(self._values[0]) >= MOST_ROWS or self._bytes >= MOST_BYTES
+        True when there are enough rows for a batch.
+        """
+        self._rows.append(values)
+        self._bytes += size
+        return len(self._rows) >= MOST_ROWS or self._bytes >= MOST_BYTES
 
     def __len__(self) -> int:
-        return len(self._values[0])
+        return len(self._rows)
 
     def take(self) -> pa.RecordBatch:
-        """The rows so far as a batch; the collection is empty afterwards."""
+        """The rows so far, at least one, as a batch; the collection is empty afterwards."""
         import pyarrow as pa
 
-        arrays = [pa.array(values, field.type) for values, field in zip(self._values, self.schema, strict=True)]
-        self._values = [[] for _ in self.schema]
-        self._bytes = 0
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, self.schema, strict=True)]
+        self._rows, self._bytes = [], 0
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 

@@ -66,8 +66,7 @@ def code(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         if isinstance(row, Refused):
             yield row
             continue
-        rows.add(len(row[1]), *row)
-        if rows.full:
+        if rows.add(len(row[1]), *row):
             yield rows.take()
     if len(rows):
         yield rows.take()

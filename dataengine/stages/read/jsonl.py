@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ByteSize, Field, model_validator
 
@@ -76,20 +76,21 @@ def _columns(config: Config) -> dict[str, str]:
 def jsonl(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of a file or range. Origins count bytes of the unpacked text: ``a.jsonl:1023``."""
     rows = Rows(_columns(config))
-    pick = _picker(config)
+    parse, pick = parser(), _picker(config)
     try:
         with opened(piece) as file:
-            for line in _lines(file, piece, config.max_record_bytes):
-                if isinstance(line, Refused):
-                    yield line
+            for found in _lines(file, piece, config.max_record_bytes):
+                if isinstance(found, Refused):
+                    yield found
                     continue
+                origin, number, line = found
                 try:
-                    values = pick(parse(line.data))
+                    values = pick(parse(line))
                 except BadLine as bad:
-                    yield Refused(line.origin, bad.reason, line.place + bad.detail, line.data[:1000])
+                    place = "" if piece.start else f"line {number} "
+                    yield Refused(origin, bad.reason, place + bad.detail, line[:1000])
                     continue
-                rows.add(len(line.data), line.origin, *values)
-                if rows.full:
+                if rows.add(len(line), origin, *values):
                     yield rows.take()
     except Damage as damage:
         yield refusal(piece.origin, damage)
@@ -97,33 +98,36 @@ def jsonl(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         yield rows.take()
 
 
-def parse(line: bytes) -> dict[str, Any]:
-    """The object on a line. Raises BadLine for everything RFC 8259 does not call a JSON object."""
-    import orjson
+def parser() -> Callable[[bytes], dict[str, Any]]:
+    """A function from a line to its object, which raises BadLine for all that RFC 8259 does not call a JSON object."""
+    from orjson import JSONDecodeError, loads  # once: it costs as much as parsing a short line
 
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+    def parse(line: bytes) -> dict[str, Any]:
         try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as wrong:
-            raise BadLine("bad_unicode", f"byte {wrong.start + 1}: not UTF-8") from None
-        reason = "bad_unicode" if "surrogate" in error.msg else "bad_json"
-        raise BadLine(reason, f"column {error.pos + 1}: {error.msg}") from None
-    if not isinstance(value, dict):
-        raise BadLine("not_an_object", f"expected an object, found {_KINDS[type(value)]}")
-    return value
+            value = loads(line)
+        except JSONDecodeError as error:
+            raise _bad_line(line, error.msg, error.pos) from None
+        if type(value) is not dict:
+            raise BadLine("not_an_object", f"expected an object, found {_KINDS[type(value)]}")
+        return value
+
+    return parse
+
+
+def _bad_line(line: bytes, message: str, position: int) -> BadLine:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return BadLine("bad_unicode", f"byte {wrong.start + 1}: not UTF-8")
+    return BadLine("bad_unicode" if "surrogate" in message else "bad_json", f"column {position + 1}: {message}")
 
 
 _KINDS: dict[type, str] = {list: "an array", dict: "an object", str: "a string", int: "a number", float: "a number",
                            bool: "true or false", type(None): "null"}
 
 
-class _Line(NamedTuple):
-    origin: str
-    place: str
-    """Where it is, for the eye: ``line 7 ``, or nothing where a range does not know."""
-    data: bytes
+_Line = tuple[str, int, bytes]
+"""Origin, number counted from 1 where reading began, and content of a line."""
 
 
 def _lines(file: FileIO, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
@@ -175,7 +179,7 @@ def _numbered(
             if len(line) > limit:
                 yield _too_large(f"{prefix}:{here}", line, limit)
             else:
-                yield _Line(f"{prefix}:{here}", "" if start else f"line {number} ", line)
+                yield f"{prefix}:{here}", number, line
         number -= chunk.data.endswith(b"\n")  # what follows the last newline is not yet a line
 
 

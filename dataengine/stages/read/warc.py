@@ -82,8 +82,7 @@ def warc(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         if isinstance(page, Refused):
             yield page
         elif page:
-            rows.add(len(page[2]), *page)
-            if rows.full:
+            if rows.add(len(page[2]), *page):
                 yield rows.take()
     if len(rows):
         yield rows.take()

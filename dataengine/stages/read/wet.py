@@ -58,8 +58,7 @@ def wet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         except UnicodeDecodeError as error:
             yield Refused(origin, "bad_unicode", f"byte {error.start + 1} of the text: not UTF-8", record.block[:1000])
             continue
-        rows.add(record.length, origin, record.url, text)
-        if rows.full:
+        if rows.add(record.length, origin, record.url, text):
             yield rows.take()
     if len(rows):
         yield rows.take()

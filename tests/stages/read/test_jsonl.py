@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dataengine.stages.read.jsonl import BadLine, Config, parse
+from dataengine.stages.read.jsonl import BadLine, Config, parser
 from tests.stages.read.reading import read, reasons
 
 DOCUMENTS = [
@@ -90,7 +90,7 @@ def test_control_characters_and_nul_in_text_are_kept(tmp_path: Path) -> None:
 
 
 def test_the_last_of_two_fields_of_the_same_name_counts() -> None:
-    assert parse(b'{"text": "a", "text": "b"}') == {"text": "b"}
+    assert parser()(b'{"text": "a", "text": "b"}') == {"text": "b"}
 
 
 def test_dots_reach_into_objects_unless_a_field_is_named_so(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_whatever_python_calls_json_we_call_json(line: bytes) -> None:
         value = json.loads(line.decode("utf-8"), parse_constant=strict)
     except ValueError:
         with pytest.raises(BadLine):
-            parse(line)
+            parser()(line)
     else:
         if isinstance(value, dict):
-            assert parse(line) == value
+            assert parser()(line) == value
