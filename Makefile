@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Modules are compiled when they are first imported: compiling all of torch would take longer than the quickstart.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-compile -c constraints.txt
 
 .PHONY: quickstart test test-all lint bench clean
 .DEFAULT_GOAL := quickstart
@@ -12,11 +14,11 @@ $(VENV)/pyvenv.cfg:
 
 # torch comes from the constraints file, so that the machines of this project get one and the same CPU build.
 $(VENV)/.train: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[train]'
+	$(INSTALL) -e '.[train]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) install -c constraints.txt -e '.[train,dev]'
+	$(INSTALL) -e '.[train,dev]'
 	touch $@
 
 quickstart: $(VENV)/.train  ## real files in, a trained model out: recipes/quickstart.toml

@@ -2,9 +2,9 @@
 
     python -m benchmarks.readers [--size 40MB] [FILE ...]
 
-Without files it writes a corpus made of the Python installation's own sources (as JSONL, Parquet, WARC, text files), plain and
-packed, and reads it back; a FILE is read by the reader its name belongs to. Prints MB of unpacked text or HTML per CPU second
-(best of three), and beside it what a bare loop over the same file with the usual library does.
+Without files it writes a corpus made of the Python installation's own sources (as JSONL, Parquet, WARC, text files),
+plain and packed, and reads it back; a FILE is read by the reader its name belongs to. Prints MB of unpacked text or
+HTML per CPU second (best of three), and beside it what a bare loop over the same file with the usual library does.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from pydantic import ByteSize, TypeAdapter
 
 from dataengine import stage
 
-READERS = {".jsonl": "read.jsonl", ".ndjson": "read.jsonl", ".parquet": "read.parquet", ".warc": "read.warc", ".arc": "read.warc",
-           ".wet": "read.wet", ".html": "read.html", ".txt": "read.text", ".zip": "read.code", ".tar": "read.code"}
+READERS = {".jsonl": "read.jsonl", ".ndjson": "read.jsonl", ".parquet": "read.parquet", ".warc": "read.warc",
+           ".arc": "read.warc", ".wet": "read.wet", ".html": "read.html", ".txt": "read.text", ".zip": "read.code",
+           ".tar": "read.code"}
 
 
 def documents(size: int) -> Iterator[str]:
@@ -47,21 +48,23 @@ def documents(size: int) -> Iterator[str]:
 
 def warc_record(number: int, html: bytes) -> bytes:
     block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html
-    head = (f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:x:{number}>\r\nWARC-Date: 2024-01-01T00:00:00Z\r\n"
-            f"WARC-Target-URI: http://a.example/{number}\r\nContent-Type: application/http; msgtype=response\r\n"
-            f"Content-Length: {len(block)}\r\n\r\n")
-    return head.encode() + block + b"\r\n\r\n"
+    head = ("WARC/1.0", "WARC-Type: response", f"WARC-Record-ID: <urn:x:{number}>", "WARC-Date: 2024-01-01T00:00:00Z",
+            f"WARC-Target-URI: http://a.example/{number}", "Content-Type: application/http; msgtype=response",
+            f"Content-Length: {len(block)}", "", "")
+    return "\r\n".join(head).encode() + block + b"\r\n\r\n"
 
 
 def write_corpus(folder: Path, size: int) -> list[Path]:
     texts = list(documents(size))
-    lines = b"".join(orjson.dumps({"text": text, "url": f"http://a.example/{number}"}) + b"\n" for number, text in enumerate(texts))
+    rows = [{"text": text, "url": f"http://a.example/{number}"} for number, text in enumerate(texts)]
+    lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     records = [warc_record(number, text.encode()) for number, text in enumerate(texts)]
-    files = {"a.jsonl": lines, "a.jsonl.gz": gzip.compress(lines, 6), "a.jsonl.zst": zstandard.compress(lines), "a.warc": b"".join(records),
-             "a.warc.gz": b"".join(gzip.compress(record, 6) for record in records)}
+    files = {"a.jsonl": lines, "a.jsonl.gz": gzip.compress(lines, 6), "a.jsonl.zst": zstandard.compress(lines),
+             "a.warc": b"".join(records), "a.warc.gz": b"".join(gzip.compress(record, 6) for record in records)}
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    pq.write_table(pa.table({"text": texts}), folder / "a.parquet", compression="zstd", row_group_size=2000, write_page_checksum=True)
+    pq.write_table(pa.table({"text": texts}), folder / "a.parquet", compression="zstd", row_group_size=2000,
+                   write_page_checksum=True)
     (folder / "texts").mkdir()
     for number, text in enumerate(texts):
         (folder / "texts" / f"{number}.txt").write_text(text, encoding="utf-8")
@@ -116,20 +119,24 @@ def best(run: Callable[[], object]) -> float:
     return min(seconds)
 
 
+def report(path: Path) -> None:
+    size = through_reader(path) / 1e6
+    ours, loop = size / best(lambda: through_reader(path)), bare(path)
+    beside = f"   bare loop {size / best(loop):6.0f}" if loop else ""
+    print(f"{reader_of(path):13} {path.name:14} {size:7.1f} MB {ours:6.0f}{beside}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--size", default="40MB", type=TypeAdapter(ByteSize).validate_python)
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
-    print(f"{platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}; MB a CPU second, one core")
+    here = f"{platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    print(f"{here}; MB a CPU second, one core")
     with tempfile.TemporaryDirectory() as folder:
         for path in arguments.files or write_corpus(Path(folder), arguments.size):
-            path = path.resolve()
-            size = through_reader(path)
-            loop = bare(path)
-            beside = f"   bare loop {size / 1e6 / best(loop):6.0f}" if loop else ""
-            print(f"{reader_of(path):13} {path.name:14} {size / 1e6:7.1f} MB {size / 1e6 / best(lambda: through_reader(path)):6.0f}{beside}")
+            report(path.resolve())
 
 
 if __name__ == "__main__":

@@ -73,11 +73,11 @@ class Model:
         ``most=-1`` gives all, but a model with hierarchical softmax, as the language model, leaves out those below
         1e-5.
 
-        Probabilities are float32 and may pass 1 by rounding; they are cut to 1.
+        Probabilities are rounded to 6 digits, beyond which the float32 sums behind them differ between processors.
         """
         # The public function adds the line break too: it is the model's end-of-sentence word.
         found = self._model.predict(line + "\n", most, 0.0, "strict")
-        return [(label, min(probability, 1.0)) for probability, label in found]
+        return [(label, min(round(probability, 6), 1.0)) for probability, label in found]
 
     def require(self, label: str) -> None:
         """Raises InputError where the model does not have `label`."""

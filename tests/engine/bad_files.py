@@ -204,7 +204,7 @@ def _lines(folder: Folder) -> None:
     texts = iter(folder.texts("lines", 392))
     for bad, reason in BAD_LINES:
         parts += [line(next(texts)) for _ in range(10)]
-        parts.append((bad if folder.poisoned else b" " * len(bad)) + b"\n")
+        parts.append((bad if folder.poisoned else b"\n" * len(bad)) + b"\n")
         if folder.poisoned:
             folder.expect("lines", reason)
     parts += [b"\r\n", b"   \t \n"]
@@ -218,9 +218,7 @@ def _lines(folder: Folder) -> None:
     folder.file("lines/b.jsonl.gz", whole + (cut if folder.poisoned else b""))
     if folder.poisoned:
         folder.expect("lines", "truncated")
-        for text in ["this one is cut"] * (cut.count(b"\n") - cut[:10].count(b"\n")):
-            folder.rescued.append(text)
-        folder.rescued = folder.rescued[:1]  # the same text: dedup keeps the first of them
+        folder.rescued.append("this one is cut")  # the lines before the cut; dedup keeps the first of them
     folder.file("lines/c.jsonl.bz2", bz2.compress(b"".join(map(line, folder.texts("lines", 25)))))
     folder.file("lines/d.jsonl.zst", zstandard.compress(b"".join(map(line, folder.texts("lines", 25)))))
 
@@ -229,9 +227,10 @@ def _lines(folder: Folder) -> None:
         members = [b"".join(map(line, before)), line("flipped") * 20, b"".join(map(line, behind))]
         packed = [bytearray(gzip.compress(member, mtime=0)) for member in members]
         packed[1] = bytearray(gzip.compress(members[1], compresslevel=0, mtime=0))
-        packed[1][15 + len(line("flipped")) * 3] ^= 0x40
-        folder.bad("lines/hurt.jsonl.gz", b"".join(packed))
-    folder.bad("lines/junk.jsonl", noise(3000), "bad_json" if False else "bad_unicode")
+        packed[1][15 + len(line("flipped")) * 3] ^= 0x40  # a brace; 15 bytes of headers stand before the stored lines
+        folder.rescued.append("flipped")
+        folder.bad("lines/hurt.jsonl.gz", b"".join(packed), "bad_json", "corrupt")
+    folder.bad("lines/junk.jsonl", noise(3000), "bad_unicode")
     folder.bad("lines/junk.jsonl.gz", noise(3000), "corrupt")
     folder.bad("lines/head.jsonl.gz", b"\x1f\x8b", "truncated")
     folder.bad("lines/cut.jsonl.xz", lzma.compress(line("cut xz"))[:40], "truncated")
@@ -254,7 +253,7 @@ def _rows(folder: Folder) -> None:
     whole = parquet(pa.array(folder.texts("rows", 200)))
     folder.file("rows/good.parquet", whole)
     flipped = bytearray(parquet(pa.array(["a page that was flipped " * 4] * 50)))
-    flipped[200] ^= 1
+    flipped[1000] ^= 1
     folder.bad("rows/a_flipped.parquet", bytes(flipped), "corrupt_parquet")
     folder.bad("rows/cut.parquet", whole[:-9], "corrupt_parquet")
     folder.bad("rows/halved.parquet", whole[: len(whole) // 2], "corrupt_parquet")
@@ -296,9 +295,9 @@ def _web(folder: Folder) -> None:
         folder.bad(f"web/{name}.warc", middle + behind, *reasons)
 
     body = response(page("no matter"))
-    hurt("negative", record("response", body, "http://example.org/", Content_Length="-7"), "bad_length")
+    hurt("negative", record("response", body, "http://example.org/", Content_Length="-7"), "bad_header")
     hurt("huge", record("response", body, "http://example.org/", Content_Length="99999999999999"), "bad_length")
-    hurt("word", record("response", body, "http://example.org/", Content_Length="many"), "bad_length")
+    hurt("word", record("response", body, "http://example.org/", Content_Length="many"), "bad_header")
     hurt("digest", record("response", body, "http://example.org/", WARC_Block_Digest="sha1:" + "A" * 32), "bad_digest")
     hurt("long", record("response", response(b"<p>" + b"x" * 2_000_000), "http://example.org/"), "too_large")
     bomb = gzip.compress(b"<p>" + b"y" * 50_000_000, mtime=0)
@@ -344,7 +343,7 @@ def _code(folder: Folder) -> None:
         archive.writestr(link, "/etc/passwd")
         archive.writestr("bomb.py", b"\0" * 50_000_000)
         archive.writestr("binary.py", noise(2000))
-        archive.writestr("null.py", b"x = 1\n\0\n")
+        archive.writestr("null.py", b"x = 1\n" * 20 + b"\0\n")
         archive.writestr("readme.bin", b"not source: passed over")
         archive.writestr("fine.py", source(folder.saved("code", 1)[0]))
         folder.rescued[-1] = f'"""{folder.rescued[-1]}"""\n'
@@ -372,7 +371,7 @@ def _pages(folder: Folder) -> None:
     for number, text in enumerate(folder.texts("pages", 50)):
         folder.file(f"pages/{number}.html", page(text))
     folder.bad("pages/large.html", b"<p>" * 500_000, "too_large")
-    folder.bad("pages/noise.html", b"<meta charset=utf-8><p>" + b"\xff\xfe\x80 " * 900, "bad_encoding")
+    folder.bad("pages/noise.html", b"\xef\xbb\xbf<p>" + b"\xff\xfe\x80 " * 900, "bad_encoding")
     folder.bad("pages/deep.html", b"<div>" * 100_000 + folder_text(folder, "deep"))
 
 

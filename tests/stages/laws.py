@@ -100,6 +100,13 @@ def apply(case: Case, batch: pa.RecordBatch) -> Outcome:
     """What becomes of a batch in the engine, with this case's stage and config."""
     step = FusedStep("test.0", "test", case.stage, case.config)
     outcome = Outcome([step.account()])
+    try:
+        return _through(batch, step, outcome)
+    finally:
+        stage.watch_rows(None)
+
+
+def _through(batch: pa.RecordBatch, step: FusedStep, outcome: Outcome) -> Outcome:
     through(batch, np.arange(batch.num_rows), [step], 0, outcome, Cursor(lambda number, row: None))
     return outcome
 

@@ -54,10 +54,10 @@ def mime_of(content_type: str) -> str:
 def parse_headers(head: bytes) -> dict[str, str]:
     """``Name: value`` lines as a dict with lower-case names. Lines that are no header are passed over."""
     headers: dict[str, str] = {}
-    for line in head.split(b"\n"):
-        name, colon, value = line.partition(b":")
+    for line in head.decode("utf-8", errors="replace").split("\n"):
+        name, colon, value = line.partition(":")
         if colon:
-            headers.setdefault(name.strip().lower().decode("latin-1"), value.strip().decode("utf-8", errors="replace"))
+            headers.setdefault(name.strip().lower(), value.strip())
     return headers
 
 

@@ -366,6 +366,7 @@ class _Reader:
         Looks one byte further than it must, so that a packed member's checksum is known before its record is given.
         """
         proper = self._have(4) and self._buffer.startswith(b"\r\n\r\n", self._at)
+        self._at += 4 if proper else 0
         self._skip_blank()
         return proper or not self._have(1) or _starts_record(self._peek_line())
 

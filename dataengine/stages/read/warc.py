@@ -81,9 +81,8 @@ def warc(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         page = _page(record, f"{piece.origin}:{record.place}", config)
         if isinstance(page, Refused):
             yield page
-        elif page:
-            if rows.add(len(page[2]), *page):
-                yield rows.take()
+        elif page and rows.add(len(page[2]), *page):
+            yield rows.take()
     if len(rows):
         yield rows.take()
 
