@@ -393,7 +393,7 @@ def _no_files(folder: Folder) -> None:
         (folder.path / lane / f"nowhere.{ending}").symlink_to("/no/such/file")
         (folder.path / lane / f"device.{ending}").symlink_to("/dev/zero")
         (folder.path / lane / f"folder.{ending}").mkdir()
-        (folder.path / lane / "up").symlink_to("..")  # a circle of folders; what it leads to has been walked
+        (folder.path / lane / "again").symlink_to(".")  # a folder that holds itself; what is in it has been walked
         folder.expect(lane, *["not_regular_file"] * 5)
     secret = folder.path / "lines" / "secret.jsonl"
     if os.geteuid():

@@ -131,6 +131,6 @@ def test_documents_with_odd_names_and_texts_can_be_explained(poisoned: Ran) -> N
 
 
 def unsafe(printed: str) -> set[str]:
-    """Control characters but the line break, and marks that reorder or hide text."""
+    """Control characters but tab and line break, and marks that reorder or hide text."""
     hidden = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
-    return set(printed) & (hidden - {"\n"})
+    return set(printed) & (hidden - {"\n", "\t"})

@@ -1,0 +1,10 @@
+"""Every benchmark, small: ``python -m benchmarks``."""
+
+import subprocess
+import sys
+
+RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"]]
+
+for module, *arguments in RUNS:
+    print(f"\n== benchmarks.{module} {' '.join(arguments)}", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *arguments], check=True)
