@@ -42,7 +42,7 @@ def make_plan(recipe: str | Path, overrides: Sequence[str] = (), *, out: str | P
     from dataengine.recipe import load
 
     loaded = load(Path(recipe), overrides)
-    return plan.make(loaded, Path(out) if out else Path("runs") / loaded.name)
+    return plan.make(loaded, (Path(out) if out else Path("runs") / loaded.name).absolute())
 
 
 def run_recipe(

@@ -14,20 +14,72 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from dataengine.errors import DataEngineError
+from dataengine.errors import DataEngineError, QueryRefused
 from dataengine.version import __version__
 
+
+class RunName(click.ParamType):
+    """The folder of a run, or its name under ``runs/``; completed from the runs there are."""
+
+    name = "run"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(value)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        from dataengine.ledger import there_is
+
+        return there_is()[:1].upper() + there_is()[1:]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from dataengine.ledger import known_runs
+
+        names = [name for name in known_runs() if name.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="dir")]
+
+
+class StageName(click.ParamType):
+    """The name of a stage, completed."""
+
+    name = "stage"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from dataengine.stage import names
+
+        return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+class InOrder(click.Group):
+    """Lists its verbs in the order in which they are used, not in that of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
-RUN = click.argument("run", type=click.Path(path_type=Path))
+RUN = click.argument("run", type=RunName())
 SET = click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE",
-                   help="Change one value: --set data.web.3.min_words=40. May be given again.")
+                   help="Change one value of the recipe, as in data.prose.1.min_words=40. May be given again.")
 PROFILE = click.option("--profile", metavar="NAME", help="Lay [profiles.NAME] of the recipe over the rest.")
 OUT = click.option("--out", type=click.Path(path_type=Path), help="The run's folder; runs/NAME if not given.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+COMPLETION = """\b
+Completion of verbs, options, runs and stages, for this shell:
+  bash   eval "$(_DATAENGINE_COMPLETE=bash_source dataengine)"
+  zsh    eval "$(_DATAENGINE_COMPLETE=zsh_source dataengine)"
+  fish   _DATAENGINE_COMPLETE=fish_source dataengine | source
+For every shell to come, put the line into ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.
+
+\b
+Exit codes: 0 fine, 1 failed, 2 a mistake in what was asked, 3 more quarantined than allowed, 130 interrupted."""
+
+
+@click.group(cls=InOrder, epilog=COMPLETION,
+             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, "-V", "--version", prog_name="dataengine", message="%(prog)s %(version)s")
 def cli() -> None:
     """Training data for language models, from a recipe.
@@ -48,7 +100,7 @@ def cli() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("recipe.toml"), show_default=True,
               help="The recipe to write.")
 def init(folder: Path, out: Path) -> None:
-    """Write a recipe for the files in FOLDER.
+    """Write a recipe for the files in FOLDER, every line explained.
 
     \b
     Example: dataengine init ~/crawl --out crawl.toml
@@ -64,10 +116,10 @@ def init(folder: Path, out: Path) -> None:
 @SET
 @PROFILE
 def check(recipe: Path, overrides: tuple[str, ...], profile: str | None) -> None:
-    """Say everything that is wrong in RECIPE, with line and column. Reads no data.
+    """Say all that is wrong in RECIPE, by line. Reads no data.
 
     \b
-    Example: dataengine check recipe.toml --set data.web.3.min_words=40
+    Example: dataengine check recipes/quickstart.toml --set data.prose.1.min_words=40
     """
     from dataengine.plan import make
     from dataengine.recipe import load
@@ -85,10 +137,12 @@ def check(recipe: Path, overrides: tuple[str, ...], profile: str | None) -> None
 @OUT
 @JSON
 def plan(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Path | None, as_json: bool) -> None:
-    """Show what a run of RECIPE would do, and what of it is there already.
+    """Show what a run of RECIPE would do.
+
+    For every segment: whether it is there already, and if not, why: a setting that changed, an input that is new.
 
     \b
-    Example: dataengine plan recipe.toml --json
+    Example: dataengine plan recipes/quickstart.toml --set data.prose.1.min_words=40
     """
     from dataengine import show_plan
     from dataengine.plan import make
@@ -105,15 +159,17 @@ def plan(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Pat
 @PROFILE
 @OUT
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes; one per core if not given.")
-@click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
+@click.option("--quiet", is_flag=True, help="Print nothing, neither progress nor the funnel.")
 @click.option("--log-format", type=click.Choice(["auto", "plain", "json"]), default="auto", show_default=True,
               help="Progress as a live table (auto, on a terminal), plain lines or JSON lines.")
 def run(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Path | None, workers: int | None,
         quiet: bool, log_format: Any) -> None:
-    """Run RECIPE. What is done is kept: after a kill or a change, run it again.
+    """Run RECIPE, or go on after a kill or a change.
+
+    What is done is kept, and never done again. Ctrl-C ends the run after the tasks at hand, a second one at once.
 
     \b
-    Example: dataengine run recipe.toml --workers 4 --out runs/trial
+    Example: dataengine run recipes/quickstart.toml --workers 2 --out runs/trial
     """
     from dataengine import run as runner
     from dataengine import sql, status
@@ -121,15 +177,23 @@ def run(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Path
     from dataengine.plan import make
     from dataengine.progress import Progress
     from dataengine.recipe import load
+    from dataengine.terminal import safe_text, say
 
     loaded = load(recipe, overrides, profile)
-    made = make(loaded, out or Path("runs") / loaded.name)
-    with Progress(log_format, quiet=quiet) as progress:
-        runner.run(made, workers=workers, watcher=progress)
-    ledger = Ledger.open(made.out)
+    folder = out or Path("runs") / loaded.name
+    made = make(loaded, folder.absolute())
+    try:
+        with Progress(log_format, quiet=quiet) as progress:
+            runner.run(made, workers=workers, watcher=progress)
+    except KeyboardInterrupt:
+        _complain("stopped; what is done is kept: run the recipe again, and it goes on")
+        raise
+    ledger = Ledger.open(folder)
     sql.write_database(ledger)
     if not quiet and log_format != "json":
         status.show(ledger)
+        shown = safe_text(folder)
+        say(f"\nlook closer: dataengine inspect {shown}; dataengine sql {shown} \"FROM steps\"")
     runner.check_quarantine(made)
 
 
@@ -140,7 +204,9 @@ def run(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Path
 @RUN
 @JSON
 def status(run: Path, as_json: bool) -> None:
-    """Where RUN stands: tasks, the funnel with every reason, what was quarantined.
+    """Show what became of all documents of RUN.
+
+    The funnel with every reason, what was quarantined, the mixtures by source, what trainings learnt.
 
     \b
     Example: dataengine status runs/quickstart
@@ -154,13 +220,16 @@ def status(run: Path, as_json: bool) -> None:
 
 @cli.command()
 @RUN
-@click.argument("query")
+@click.argument("query", required=False)
 @JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, control characters as visible escapes.")
 @click.option("--limit", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Rows of the printed table; 0 for all. JSON and CSV always have all.")
-def sql(run: Path, query: str, as_json: bool, as_csv: bool, limit: int) -> None:
-    """Ask RUN in SQL: views docs, dropped, quarantined, duplicates, steps, reasons, figures, shards, tokens, mixture.
+def sql(run: Path, query: str | None, as_json: bool, as_csv: bool, limit: int) -> None:
+    """Ask RUN in SQL.
+
+    Views: docs, dropped, quarantined, duplicates, steps, reasons, figures, shards, tokens, mixture. DESCRIBE docs
+    lists its columns. Without QUERY, or with -, the query is read from standard input.
 
     \b
     Example: dataengine sql runs/quickstart "SELECT step, reason, rows FROM reasons ORDER BY rows DESC"
@@ -168,7 +237,7 @@ def sql(run: Path, query: str, as_json: bool, as_csv: bool, limit: int) -> None:
     from dataengine import show_rows
     from dataengine import sql as views
 
-    result = views.query(views.connect(run), query)
+    result = views.query(views.connect(run), query if query not in {None, "-"} else _from_standard_input())
     if as_json:
         show_rows.as_json(result)
     elif as_csv:
@@ -182,8 +251,8 @@ def sql(run: Path, query: str, as_json: bool, as_csv: bool, limit: int) -> None:
 @click.option("--kept", is_flag=True, help="Documents that were kept.")
 @click.option("--dropped", metavar="REASON", help="Documents dropped for REASON, or STEP.REASON.")
 @click.option("--quarantined", metavar="REASON", help="Records quarantined for REASON, or STEP.REASON.")
-@click.option("--why", metavar="KIND:STEP.REASON", help="As in dropped:web.3.too_few_words or quarantined:bad_json.")
-@click.option("--step", metavar="STEP", help="Only what this step lost, such as web.3.")
+@click.option("--why", metavar="KIND:STEP.REASON", help="As in dropped:prose.1.too_few_words or quarantined:bad_json.")
+@click.option("--step", metavar="STEP", help="Only what this step lost, such as prose.1.")
 @click.option("--lane", metavar="LANE", help="Only this lane.")
 @click.option("-n", "--n", "count", type=click.IntRange(1, 1000), default=3, show_default=True,
               help="Documents per reason.")
@@ -191,10 +260,12 @@ def sql(run: Path, query: str, as_json: bool, as_csv: bool, limit: int) -> None:
 @JSON
 def inspect(run: Path, kept: bool, dropped: str | None, quarantined: str | None, why: str | None, step: str | None,
             lane: str | None, count: int, seed: int, as_json: bool) -> None:
-    """Read samples of RUN: what was kept, and what was lost to each reason, with what was measured.
+    """Show documents of RUN: some kept, some lost to each reason.
+
+    With what was measured on them. Nothing asked for means all: kept ones and every reason.
 
     \b
-    Example: dataengine inspect runs/quickstart --why dropped:web.3.too_few_words -n 5
+    Example: dataengine inspect runs/quickstart --why dropped:prose.1.too_few_words -n 5
     """
     from dataengine import inspect_run
     from dataengine.ledger import Ledger
@@ -212,10 +283,13 @@ def inspect(run: Path, kept: bool, dropped: str | None, quarantined: str | None,
 @click.argument("document")
 @JSON
 def explain(run: Path, document: str, as_json: bool) -> None:
-    """Tell what happened in RUN to the DOCUMENT of this id, or of an id that begins so.
+    """Tell what happened to one DOCUMENT of RUN, step by step.
+
+    DOCUMENT is an id, or the beginning of one; `inspect` and `sql` show ids.
 
     \b
-    Example: dataengine explain runs/quickstart 3f2a91
+    Example: dataengine explain runs/quickstart "$(dataengine sql runs/quickstart --csv \\
+                 "SELECT id FROM dropped LIMIT 1" | tail -n 1)"
     """
     from dataclasses import asdict
 
@@ -230,7 +304,9 @@ def explain(run: Path, document: str, as_json: bool) -> None:
 @RUN
 @JSON
 def verify(run: Path, as_json: bool) -> None:
-    """Read all of RUN back: hashes, page checksums and sums. Exit code 1 if anything is wrong.
+    """Read all of RUN back and check hashes, checksums and sums.
+
+    Exit code 1 if anything is wrong.
 
     \b
     Example: dataengine verify runs/quickstart
@@ -251,7 +327,9 @@ def verify(run: Path, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @JSON
 def gc(run: Path, dry_run: bool, as_json: bool) -> None:
-    """Remove from RUN what its last plan does not need, and what killed tasks left behind.
+    """Remove from RUN what its last plan does not need.
+
+    Tasks of earlier settings and inputs, and what killed tasks left behind. To have it again means to run it again.
 
     \b
     Example: dataengine gc runs/quickstart --dry-run
@@ -265,9 +343,9 @@ def gc(run: Path, dry_run: bool, as_json: bool) -> None:
 # --- the engine -------------------------------------------------------------------------------------------------------
 
 
-@cli.group()
+@cli.group(cls=InOrder)
 def stages() -> None:
-    """The stages there are: those of dataengine and those of plugins.
+    """List the stages there are, or show one.
 
     \b
     Example: dataengine stages show filter.gopher
@@ -288,10 +366,10 @@ def list_stages(as_json: bool) -> None:
 
 
 @stages.command("show")
-@click.argument("name")
+@click.argument("name", type=StageName())
 @JSON
 def show_stage(name: str, as_json: bool) -> None:
-    """Show one stage: what it does, its settings with their defaults, its columns, its rules.
+    """Show one stage: its settings, columns and rules.
 
     \b
     Example: dataengine stages show filter.gopher
@@ -318,10 +396,12 @@ def schema() -> None:
               help="Where runs would be written.")
 @JSON
 def doctor(out: Path, as_json: bool) -> None:
-    """Look at this machine: cores, memory, disk, libraries, models. Exit code 1 if a run would not be safe.
+    """Look whether this machine is fit for a run.
+
+    Cores, memory, disk, libraries, models. Exit code 1 if a run would not be safe.
 
     \b
-    Example: dataengine doctor --out /mnt/big/runs
+    Example: dataengine doctor --out runs
     """
     from dataengine import doctor
 
@@ -329,6 +409,14 @@ def doctor(out: Path, as_json: bool) -> None:
     _print([vars(finding) for finding in findings]) if as_json else doctor.show(findings)
     if any(finding.verdict == "wrong" for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _from_standard_input() -> str:
+    """The query that is piped in. A person at a terminal who gave none made a mistake."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise QueryRefused("there is no query", write='dataengine sql RUN "SELECT step, reason, rows FROM reasons", or a '
+                                                      "query on standard input")
+    return sys.stdin.read()
 
 
 # --- how it ends ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataengine.judged import judge, measures
 from dataengine.ledger import Ledger, Shard, Step, require_regular
 from dataengine.shards import DROPPED, KEPT, QUARANTINED
 from dataengine.sql import PLAINLY
-from dataengine.terminal import clip, safe_text, say
+from dataengine.terminal import clip, plural, safe_text, say, width_of, wrapped
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,7 +83,7 @@ def explain(ledger: Ledger, prefix: str) -> Explanation:
             require_regular(shard)
         found = _locate(connection, list(shards), prefix)
         if not found:
-            raise QueryRefused("no document has this id", where=safe_text(prefix, 64),
+            raise QueryRefused("no document has this id", where=safe_text(prefix, 64) or "''",
                                expected="an id, or its beginning, from this run's docs, dropped or quarantined",
                                write=f'dataengine sql {ledger.folder} "SELECT id, origin FROM docs LIMIT 5"')
         identities = sorted({identity for identity, _, _ in found})
@@ -194,6 +194,21 @@ def _verdict(step: Step, row: dict[str, Any], outcome: str) -> Verdict:
                    [str(rule) for rule in rules], measured)
 
 
+def ends(explanation: Explanation) -> list[str]:
+    """What became of the document, a sentence for every lane in which its way ended."""
+    found = []
+    for passage in explanation.passages:
+        last = next((verdict for verdict in passage.verdicts if verdict.reason), None)
+        if last is not None:
+            broken = [said for rule, said in zip(last.rules, last.said, strict=True)
+                      if rule["broken"] and rule["reason"] == last.reason]
+            found.append(f"{passage.outcome} by {safe_text(last.step)} ({safe_text(last.stage)}) for "
+                         f"{safe_text(last.reason)}" + (f": {clip(broken[0], 160)}" if broken else ""))
+        elif passage.final:
+            found.append(f"kept at the end of lane {safe_text(passage.lane)}")
+    return found
+
+
 def show(explanation: Explanation) -> None:
     """Print it for people."""
     say(f"document  {explanation.id}")
@@ -202,7 +217,9 @@ def show(explanation: Explanation) -> None:
         if value:
             say(f"{name:<9} {safe_text(value, 300)}")
     if explanation.text:
-        say(f"text      {clip(explanation.text, 160)}")
+        say(f"text      {clip(explanation.text, max(width_of() - 10, 40))}")
+    for ended in ends(explanation):
+        say(wrapped(ended, first="outcome   ", indent=" " * 10))
     for passage in explanation.passages:
         say()
         end = " at the end of its lane" if passage.final and passage.outcome == "kept" else ""
@@ -220,7 +237,7 @@ def show(explanation: Explanation) -> None:
         say(f"  in {safe_text(passage.shard)}, row {passage.row}")
     for place in explanation.tokens:
         say()
-        say(f"{place['tokens']} tokens, document {place['document']} of {safe_text(place['file'])}")
+        say(f"{plural(place['tokens'], 'token')}, document {place['document']} of {safe_text(place['file'])}")
     if explanation.duplicate_of:
         twin = explanation.duplicate_of
         say()

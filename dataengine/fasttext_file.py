@@ -53,7 +53,7 @@ def _end_of_dictionary(data: mmap.mmap) -> int:
         at = data.find(b"\0", at) + 10
         if at < 10:
             raise EOFError
-    return at + 8 * max(pruned, 0)
+    return _forward(at, 8 * max(pruned, 0))
 
 
 def _end_of_matrix(data: mmap.mmap, at: int) -> int:
@@ -74,6 +74,6 @@ def _quantiser(data: mmap.mmap, at: int) -> int:
 
 
 def _forward(at: int, count: int) -> int:
-    if count < 0:
+    if not 0 <= count < 2**62:
         raise EOFError
     return at + count

@@ -15,7 +15,7 @@ from pathlib import Path
 from dataengine.errors import CorruptShard, RunLocked
 from dataengine.ledger import Ledger, find_run
 from dataengine.shards import discard
-from dataengine.terminal import safe_text, say, size
+from dataengine.terminal import plural, safe_text, say, size
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,15 @@ def _bytes(path: Path) -> int:
 
 
 def show(found: list[Rubbish], *, dry_run: bool) -> None:
-    """Print it for people."""
+    """Print it for people: by folder, for a run has thousands of tasks."""
+    folders: dict[str, list[Rubbish]] = {}
     for rubbish in found:
-        say(f"{safe_text(rubbish.path)}  {size(rubbish.bytes)}")
-    total = size(sum(rubbish.bytes for rubbish in found))
-    say(f"{'would remove' if dry_run else 'removed'} {len(found)} things, {total}")
+        folders.setdefault(rubbish.path.rpartition("/")[0], []).append(rubbish)
+    for folder, inside in folders.items():
+        shown = safe_text(inside[0].path if len(inside) == 1 else f"{folder}/ ({len(inside):,} of its entries)", 300)
+        say(f"{size(sum(rubbish.bytes for rubbish in inside)):>9}  {shown}")
+    if not found:
+        say("nothing to remove: all that is there belongs to the last plan")
+    else:
+        total = size(sum(rubbish.bytes for rubbish in found))
+        say(f"{'would remove' if dry_run else 'removed'} {plural(len(found), 'thing')}, {total}")

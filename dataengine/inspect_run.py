@@ -6,6 +6,8 @@ shows other documents.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +15,12 @@ from dataengine import sql
 from dataengine.errors import QueryRefused
 from dataengine.judged import judge, measures, short
 from dataengine.ledger import Ledger, Reason, Step
-from dataengine.terminal import clip, number, safe_text, say
+from dataengine.terminal import NO_BREAK, clip, plural, safe_text, say, wrapped
 
 BEGINNING = 2000
 """Characters of a text that are read."""
+MOST_NAMED = 12
+"""Names that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,30 @@ def choose(ledger: Ledger, why: str) -> list[Reason]:
         kind, rest = "", why
     found = [reason for reason in ledger.reasons if kind in {"", reason.kind} and rest in _names(reason)]
     if not found:
-        known = ", ".join(f"{reason.kind}:{reason.step}.{reason.reason}" for reason in ledger.reasons)
+        known = [f"{reason.kind}:{reason.step}.{reason.reason}" for reason in ledger.reasons]
+        nearest = near(why, {**{name.rpartition(".")[2]: name for name in known}, **{name: name for name in known}})
         raise QueryRefused("no document was lost to this reason", where=safe_text(why, 100),
-                           expected=f"one of {known}" if known else "a run that dropped something")
+                           expected=_one_of(known) if known else "a run that dropped something",
+                           write=f"--why {nearest}" if nearest else "")
     return found
+
+
+def near(given: str, known: Mapping[str, str]) -> str:
+    """What the name nearest to the given one stands for, or nothing."""
+    found = difflib.get_close_matches(given.rpartition(":")[2], known, n=1, cutoff=0.6)
+    return known[found[0]] if found else ""
+
+
+def _one_of(known: Sequence[str]) -> str:
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"one of {', '.join(known[:MOST_NAMED])}{more}"
+
+
+def _require(given: str | None, noun: str, known: Sequence[str]) -> None:
+    if given is not None and given not in known:
+        nearest = near(given, {name: name for name in known})
+        raise QueryRefused(f"this run has no such {noun}", where=safe_text(given, 100), expected=_one_of(known),
+                           write=f"--{noun} {nearest}" if nearest else "")
 
 
 def _names(reason: Reason) -> set[str]:
@@ -57,7 +81,12 @@ def samples(
     ledger: Ledger, *, reasons: list[Reason] | None = None, kept: bool = True, step: str | None = None,
     lane: str | None = None, n: int = 3, seed: int = 0,
 ) -> list[Sample]:
-    """At most `n` documents of each group: the kept of each lane, if asked for, and each reason (None: all reasons)."""
+    """At most `n` documents of each group: the kept of each lane, if asked for, and each reason (None: all reasons).
+
+    Raises QueryRefused for a step or a lane that the run does not have.
+    """
+    _require(step, "step", [account.step for account in ledger.steps])
+    _require(lane, "lane", list(dict.fromkeys(account.lane for account in ledger.steps)))
     connection = sql.connect(ledger)
     wanted = [reason for reason in (ledger.reasons if reasons is None else reasons)
               if step in {None, reason.step} and lane in {None, reason.lane}]
@@ -116,7 +145,7 @@ def show(ledger: Ledger, found: list[Sample], width: int = 400) -> None:
     for sample in found:
         if sample.group != shown:
             shown = sample.group
-            say(f"== {safe_text(shown)}: {number(totals.get(shown))} documents")
+            say(f"== {safe_text(shown)}: {plural(totals.get(shown, 0), 'document')}")
         row = sample.row
         say("  ".join(safe_text(row[name], 200) for name in ("id", "origin", "url") if row.get(name)))
         for words in sample.broken:
@@ -124,8 +153,8 @@ def show(ledger: Ledger, found: list[Sample], width: int = 400) -> None:
         measured = {name: row[name] for name in ("duplicate_of", "detail") if row.get(name)} | sample.measured
         if measured:
             values = (f"{safe_text(name)} {short(value)}" for name, value in measured.items() if value is not None)
-            say(f"    {', '.join(values)}")
-        say(f"    | {clip(row.get('text', ''), width)}")
+            say(wrapped(", ".join(value.replace(" ", NO_BREAK) for value in values), first="    ", indent="    "))
+        say(wrapped(clip(row.get("text") or "", width), first="    | ", indent="    | "))
         say()
     if not found:
         say("nothing to show")

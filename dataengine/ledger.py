@@ -111,11 +111,23 @@ def find_run(name: str | Path) -> Path:
     if (given / "steps").is_dir():
         raise RunNotFound("a run's folder, but it has no run.json yet", where=str(given),
                           write="run the recipe again: it goes on where it was")
-    known = sorted(file.parent.name for file in RUNS.glob(f"*/{RUN_FILE}"))
-    near = difflib.get_close_matches(given.name, known, n=1, cutoff=0.5)
-    there_is = f"one of the runs here: {', '.join(known[:20])}" if known else "a folder that holds run.json"
-    raise RunNotFound("there is no run at this place", where=str(given), expected=there_is,
+    if given.suffix == ".toml" and given.is_file():
+        raise RunNotFound("this is a recipe, not a run", where=str(given), expected=there_is(),
+                          write=f"dataengine run {given}, then the folder or the name of its run")
+    near = difflib.get_close_matches(given.name, known_runs(), n=1, cutoff=0.5)
+    raise RunNotFound("there is no run at this place", where=str(given), expected=there_is(),
                       write=str(RUNS / near[0]) if near else "")
+
+
+def known_runs() -> list[str]:
+    """Names of the runs under ``runs/`` of the working folder."""
+    return sorted(file.parent.name for file in RUNS.glob(f"*/{RUN_FILE}"))
+
+
+def there_is() -> str:
+    """What could be asked for here, in words."""
+    known = known_runs()
+    return f"one of the runs here: {', '.join(known[:20])}" if known else "a folder that holds run.json"
 
 
 @dataclass(frozen=True)

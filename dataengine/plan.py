@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -214,14 +214,17 @@ class _Planner:
         sources: Iterable[str] | None = None,
     ) -> tuple[TaskRef, ...]:
         """Add a segment; each body is (inputs, what besides the steps and inputs decides the output, body)."""
-        chain = [shards.FORMAT, kind, lane, [step.fingerprint() for step in steps]]
+        chain = digest([shards.FORMAT, kind, lane, [step.fingerprint() for step in steps]])
+        made = tuple(made for step in steps for made in step.made.values())
         births = iter(sources) if sources is not None else None
         tasks = []
+        shared: tuple[TaskRef, ...] | None = None
+        parents = ""
         for inputs, identity, body in bodies:
-            address = digest([chain, [ref.address for ref in inputs], identity])
-            ref = TaskRef(name, address, next(births) if births else lane)
-            made = tuple(made for step in steps for made in step.made.values())
-            tasks.append(Task(ref, kind, (*inputs, *made), body))
+            if inputs is not shared:  # the match tasks of a gather all have the same long tuple: it is hashed once
+                shared, parents = inputs, digest([ref.address for ref in inputs])
+            ref = TaskRef(name, digest([chain, parents, identity]), next(births) if births else lane)
+            tasks.append(Task(ref, kind, inputs + made, body))
         self.segments.append(Segment(name, kind, lane, steps, tuple(tasks), final))
         return tuple(task.ref for task in tasks)
 
@@ -282,7 +285,7 @@ class _Planner:
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
         if blocks[0].stage.kind == "read":
             bodies = [
-                ((), [_identity(piece) for piece in split], common | {"split": [asdict(piece) for piece in split]})
+                ((), [_identity(piece) for piece in split], common | {"split": [dict(vars(piece)) for piece in split]})
                 for split in self.splits(blocks[0])
             ]
             sources = [lane] * len(bodies)
@@ -309,6 +312,7 @@ class _Planner:
         """The three phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
         self.flow(block, dict(end.columns))
         step = self.step(block)
+        reads = [column for column in block.stage.reads(block.config) if column in end.columns]
         ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
         name = f"{block.lane}.{block.index}"
         sketches = self.add(
@@ -324,19 +328,20 @@ class _Planner:
                         "step": step.body(),
                         "parent": [ref.segment, ref.address],
                         "ranges": ranges,
-                        "reads": list(block.stage.reads(block.config)),
+                        "reads": {column: end.columns[column] for column in reads},
                     },
                 )
                 for ref in end.tasks
             ],
         )
+        sketched = _places(sketches)
         matches = self.add(
             f"{name}.match",
             "match",
             block.lane,
             (step,),
             [
-                (sketches, number, {"range": number, "sketches": [[ref.segment, ref.address] for ref in sketches]})
+                (sketches, number, {"range": number, "sketches": sketched})
                 for number in range(ranges)
             ],
         )
@@ -349,10 +354,7 @@ class _Planner:
                 (
                     (*matches, *end.tasks),
                     None,
-                    {
-                        "matches": [[ref.segment, ref.address] for ref in matches],
-                        "parents": [[ref.segment, ref.address] for ref in end.tasks],
-                    },
+                    {"matches": _places(matches), "parents": _places(end.tasks)},
                 )
             ],
         )

@@ -7,17 +7,25 @@ always come from the ledger, never from here.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
-from dataengine.terminal import duration, is_terminal, number, safe_text, to_json
+from dataengine.terminal import duration, is_terminal, number, plural, safe_text, to_json
 
 QUIET_SECONDS = 10.0
 """Off a terminal, a line at most this often, and one at the end of every segment."""
+SILENT_SECONDS = 60.0
+"""Off a terminal, so long without a line and one says what is waited for: CI systems end what is silent."""
+FEWEST_LINES = 6
+"""Segments of the live table on the lowest terminal."""
 SHOWN_REASONS = 3
+HEADS = ("segment", "done", "docs/s", "MB/s", "kept", "left", "dropped and quarantined")
+NAME_WIDTH, REASONS_WIDTH = 28, 24
+"""Most characters of a segment's name; so few for the reasons, and the rates give way."""
 
 Format = Literal["auto", "plain", "json"]
 
@@ -77,6 +85,8 @@ class Progress:
         self.paces: dict[str, Pace] = {}
         self.begin = self.last_line = clock()
         self._live: Any = None
+        self._silence = threading.Event()
+        self._heart: threading.Thread | None = None
 
     def __enter__(self) -> Progress:
         return self
@@ -93,7 +103,11 @@ class Progress:
         if self.style == "json":
             self._json("started", tasks=all_tasks, to_do=to_do)
         elif self.style == "plain" or not to_do:
-            self._line(f"{number(to_do)} of {number(all_tasks)} tasks to run")
+            self._line(f"{number(to_do)} of {plural(all_tasks, 'task')} to run")
+            if to_do and not self.quiet:
+                self._silence.clear()
+                self._heart = threading.Thread(target=self._beat, name="progress", daemon=True)
+                self._heart.start()
         elif not self.quiet:
             self._go_live()
 
@@ -117,10 +131,15 @@ class Progress:
         if self.style == "json":
             self._json("finished", tasks_run=fresh, seconds=round(seconds, 3))
         else:
-            self._line(f"{number(fresh)} tasks run in {duration(seconds)}")
+            self._line(f"{plural(fresh, 'task')} run in {duration(seconds)}" if fresh
+                       else "nothing to run: all of it is there already")
 
     def close(self) -> None:
         """Give the terminal back."""
+        self._silence.set()
+        if self._heart is not None:
+            self._heart.join()
+            self._heart = None
         if self._live is not None:
             live, self._live = self._live, None
             live.stop()
@@ -169,25 +188,58 @@ class Progress:
                           redirect_stdout=False, redirect_stderr=False)
         self._live.start()
 
+    def _beat(self) -> None:
+        """Say what is waited for, when nothing was said for long."""
+        while not self._silence.wait(min(SILENT_SECONDS / 4, 5.0)):
+            now = self.clock()
+            if now - self.last_line >= SILENT_SECONDS:
+                self.last_line = now
+                waiting = [item for item in self.paces.items() if item[1].done < item[1].total]
+                if waiting:
+                    self._line(f"{self._words(*waiting[0], now)} | at work for {duration(now - self.begin)}")
+
     def _view(self) -> Any:
-        """The live table: one line per segment that has begun, and the one sum of all."""
-        from rich.table import Table
+        """The live table: a line per segment, what is not done last, and one for all; never wider than the terminal."""
         from rich.text import Text
 
         now = self.clock()
-        view = Table(box=None, pad_edge=False)
-        for name in ("segment", "done", "docs/s", "MB/s", "kept", "dropped", "left"):
-            view.add_column(name, justify="left" if name in {"segment", "dropped"} else "right")
-        begun = [(name, pace) for name, pace in self.paces.items() if pace.done or pace.began is not None]
-        for name, pace in begun[-20:]:
-            seconds, left = pace.seconds(now), pace.left(now)
-            rates = [number(round(pace.rows / seconds)), f"{pace.bytes / seconds / 1e6:.1f}"] if pace.rows else ["", ""]
-            cells = [safe_text(name, 40), f"{pace.done}/{pace.total}", *rates, number(pace.kept) if pace.rows else "",
-                     _reasons(pace.lost), duration(left) if left is not None else ""]
-            view.add_row(*map(Text, cells))
+        rows = [(pace.done < pace.total, self._cells(name, pace, now)) for name, pace in self._shown()]
+        lines = _aligned([HEADS, *(cells for _, cells in rows)], self._live.console.width if self._live else 80)
         done, total = (sum(getattr(pace, name) for pace in self.paces.values()) for name in ("done", "total"))
-        view.add_row(Text("all"), Text(f"{done}/{total}"), *[Text("")] * 4, Text(duration(now - self.begin)))
+        view = Text(no_wrap=True, overflow="ellipsis")
+        view.append(lines[0] + "\n", style="bold")
+        for (active, _), line in zip(rows, lines[1:], strict=True):
+            view.append(line + "\n", style="" if active else "dim")
+        view.append(f"{number(done)} of {plural(total, 'task')} done, at work for {duration(now - self.begin)}; "
+                    "Ctrl-C stops, what is done is kept")
         return view
+
+    def _cells(self, name: str, pace: Pace, now: float) -> tuple[str, ...]:
+        seconds, left = pace.seconds(now), pace.left(now)
+        rates = (number(round(pace.rows / seconds)), f"{pace.bytes / seconds / 1e6:.1f}") if pace.rows else ("", "")
+        return (safe_text(name, NAME_WIDTH), f"{pace.done}/{pace.total}", *rates, number(pace.kept) if pace.rows else "",
+                duration(left) if left is not None else "", _reasons(pace.lost))
+
+    def _shown(self) -> list[tuple[str, Pace]]:
+        """The last segments that are done and the first that are not: what one wants to see as it goes by."""
+        height = self._live.console.height if self._live is not None else 24
+        room = max(height - 4, FEWEST_LINES)
+        items = list(self.paces.items())
+        waiting = [item for item in items if item[1].done < item[1].total][: max(room // 3, 2)]
+        done = [item for item in items if item[1].done == item[1].total]
+        return [*done[len(waiting) - room:], *waiting]
+
+
+def _aligned(table: Sequence[Sequence[str]], room: int) -> list[str]:
+    """Lines of columns: numbers to the right, the name and the reasons to the left; rates only where there is room."""
+    columns = list(range(len(HEADS)))
+    widths = [max(len(cells[column]) for cells in table) for column in columns]
+    for rate in (HEADS.index("MB/s"), HEADS.index("docs/s")):
+        if sum(widths[column] + 2 for column in columns[:-1]) + REASONS_WIDTH > room:
+            columns.remove(rate)
+    left = {columns[0], columns[-1]}
+    return ["  ".join(cells[column].ljust(widths[column]) if column in left else cells[column].rjust(widths[column])
+                      for column in columns).rstrip() for cells in table]
 
 
 def _reasons(lost: Counter[str]) -> str:

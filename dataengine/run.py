@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import heapq
 import json
 import os
 import shutil
 import signal
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,16 +27,17 @@ from dataengine.errors import InputError, QuarantineExceeded, RunFailed, RunLock
 from dataengine.executors.local import Done, Event, Failed, LocalExecutor, Lost
 from dataengine.faults import fault
 from dataengine.plan import Plan, Task, TaskRef
+from dataengine.tasks import READING, STARTING, WRITING
 
 DRAIN_SECONDS = 10
 """After the first Ctrl-C, running tasks get so long to finish."""
 DISK_RETRIES = 3
 POISON_LIMIT = 64
 """A task with more killing records than this is not bad luck; the run stops and says so."""
-READING = -1
-"""What the cursor says in place of a row while the next batch is read; see `tasks.rows`."""
-PROBE_ROWS = 1024
-"""Rows in the largest batch; see `tasks.rows`."""
+TRIES = 3
+"""How often a task may be lost at a place where no record can be blamed."""
+CAREFUL_BATCHES = 4
+"""When so many batches of a task had to be worked on row by row, the rest of them are too."""
 UNLIMITED = frozenset({"train", "classifier", "tokenizer"})
 """Kinds of task that work on a whole, not record by record: no deadline for a record, no cap on memory."""
 
@@ -45,8 +47,9 @@ class Executor(Protocol):
 
     @property
     def free(self) -> int: ...
-    def submit(self, number: int, task: dict[str, Any], *, fresh: bool = False, unlimited: bool = False) -> None: ...
+    def submit(self, number: int, task: dict[str, Any], *, unlimited: bool = False) -> None: ...
     def poll(self, timeout: float) -> list[Event]: ...
+    def interrupt(self) -> None: ...
     def cancel(self) -> None: ...
 
 
@@ -60,18 +63,23 @@ class Watcher(Protocol):
 
 @dataclass
 class Search:
-    """The hunt for the record that kills a task's worker."""
+    """The hunt for the record that kills a task's worker.
+
+    A loss on a whole batch has the batch repeated row by row, so that the next loss names its row. A row that is named
+    is tried alone in a worker, which writes nothing; if it kills that too, it is poison.
+    """
 
     task: Task
     poison: dict[str, str] = field(default_factory=dict)
-    losses: dict[tuple[int, int], int] = field(default_factory=dict)
+    """``"batch:row"``, or ``"read"`` for the reader, -> reason; see `tasks.Job`."""
+    careful: set[int] = field(default_factory=set)
+    losses: Counter[tuple[int, int]] = field(default_factory=Counter)
     """How often the task was lost at this batch and row: once may be an accident."""
-    ranges: deque[tuple[int, int, int]] = field(default_factory=deque)
-    """(batch, first row, end row) still to be probed."""
-    probing: tuple[int, int, int] | None = None
-    confirmed: dict[int, int] = field(default_factory=dict)
-    """Row -> how often it killed a worker alone."""
-    found: int = 0
+    suspect: tuple[int, int] | None = None
+    """(batch, row) that is to be tried alone."""
+    probing: tuple[int, int] | None = None
+    """The suspect, while it is tried."""
+    acquitted: Counter[tuple[int, int]] = field(default_factory=Counter)
     disk_errors: int = 0
 
 
@@ -82,8 +90,7 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
     with locked(out):
         _refuse_other_format(out)
         tmp = out / "tmp"
-        shutil.rmtree(tmp, ignore_errors=True)
-        tmp.mkdir(parents=True)
+        _empty(tmp)
         shards.replace_atomically(out / "run.json", json.dumps(plan.record("running"), indent=1))
         fault("run_json")
         settings = plan.recipe.run
@@ -99,27 +106,43 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
     return count
 
 
+@dataclass
+class Group:
+    """Tasks that wait for one and the same tuple of inputs, such as all match tasks of a gather."""
+
+    missing: int
+    """How many of the inputs are not committed yet."""
+    members: list[int] = field(default_factory=list)
+
+
 class Driver:
     """Hands out tasks whose inputs are committed, in the order of the plan."""
 
     def __init__(self, plan: Plan, executor: Executor, watcher: Watcher | None) -> None:
         self.plan, self.executor, self.watcher = plan, executor, watcher
         self.tasks = list(plan.tasks)
-        self.waiting: dict[int, set[TaskRef]] = {}
-        self.children: dict[TaskRef, list[int]] = {}
+        self.waiting: set[int] = set()
+        """Tasks that are not done."""
+        self.children: dict[TaskRef, list[Group]] = {}
         self.ready: deque[int] = deque()
         self.running: dict[int, Search] = {}
         self.searches: dict[int, Search] = {}
         self.again: deque[int] = deque()
+        self.later: list[tuple[float, int]] = []
+        """(time, task) to be tried again after the disk had a rest."""
         self.interrupts = 0
+        groups: dict[int, Group] = {}
         for number, task in enumerate(self.tasks):
             if task.ref in plan.committed:
                 continue
-            needs = {ref for ref in task.inputs if ref not in plan.committed}
-            self.waiting[number] = needs
-            for ref in needs:
-                self.children.setdefault(ref, []).append(number)
-            if not needs:
+            self.waiting.add(number)
+            if (group := groups.get(id(task.inputs))) is None:
+                needs = set(task.inputs) - plan.committed
+                group = groups[id(task.inputs)] = Group(len(needs))
+                for ref in needs:
+                    self.children.setdefault(ref, []).append(group)
+            group.members.append(number)
+            if not group.missing:
                 self.ready.append(number)
 
     def drive(self) -> int:
@@ -133,25 +156,27 @@ class Driver:
                 }
             )
         with self._interrupts():
-            while self.waiting:
+            while self.waiting and not self.interrupts:
                 self._submit()
-                if not self.running:
+                if not self.running and not self.later:
                     raise RunFailed("no task can start: the plan waits for itself", where=str(self.plan.out))
                 for event in self.executor.poll(1.0):
                     self._handle(event)
+            if self.interrupts:
+                self._drain()
+                raise KeyboardInterrupt
         if self.watcher:
             self.watcher.finished()
         return count
 
     def _submit(self) -> None:
+        while self.later and self.later[0][0] <= time.monotonic():
+            self.again.append(heapq.heappop(self.later)[1])
         while self.executor.free > 0 and not self._exclusive_running():
-            if self.again:
-                number = self.again.popleft()
-            elif self.ready and self._may_start(self.ready[0]):
-                number = self.ready.popleft()
-            else:
+            queue = self.again or self.ready
+            if not queue or not self._may_start(queue[0]):
                 return
-            self._start(number)
+            self._start(queue.popleft())
 
     def _exclusive_running(self) -> bool:
         return any(_exclusive(search.task) for search in self.running.values())
@@ -163,8 +188,9 @@ class Driver:
     def _start(self, number: int) -> None:
         task = self.tasks[number]
         search = self.searches.get(number) or Search(task)
-        search.probing = search.ranges.popleft() if search.ranges else None
+        search.probing = search.suspect
         self.running[number] = search
+        everywhere = len(search.careful) >= CAREFUL_BATCHES
         job = {
             "segment": task.ref.segment,
             "address": task.ref.address,
@@ -172,9 +198,10 @@ class Driver:
             "inputs": [ref.address for ref in task.inputs],
             "body": dict(task.body),
             "poison": search.poison,
+            "careful": [-1] if everywhere else sorted(search.careful),
             "probe": search.probing,
         }
-        self.executor.submit(number, job, fresh=bool(search.losses), unlimited=task.kind in UNLIMITED)
+        self.executor.submit(number, job, unlimited=task.kind in UNLIMITED)
 
     # --- what happened ---
 
@@ -186,20 +213,20 @@ class Driver:
             case Done(manifest=manifest) if search.probing is None:
                 self._done(event.number, dict(manifest or {}))
             case Done():
-                self.again.append(event.number)
+                self._acquitted(event.number, search)
             case Failed(error=error):
                 self._failed(event.number, search, dict(error))
             case Lost():
                 self._lost(event, search)
 
     def _done(self, number: int, manifest: dict[str, Any]) -> None:
-        del self.waiting[number]
+        self.waiting.discard(number)
         self.searches.pop(number, None)
         task = self.tasks[number]
-        for child in self.children.get(task.ref, []):
-            self.waiting[child].discard(task.ref)
-            if not self.waiting[child]:
-                self.ready.append(child)
+        for group in self.children.pop(task.ref, []):
+            group.missing -= 1
+            if not group.missing:
+                self.ready.extend(group.members)
         if self.watcher:
             self.watcher.task_done(task.ref.segment, manifest)
 
@@ -213,61 +240,57 @@ class Driver:
         ):
             search.disk_errors += 1
             self.searches[number] = search
-            time.sleep(0.1 * 4**search.disk_errors)
-            self.again.append(number)
+            heapq.heappush(self.later, (time.monotonic() + 0.1 * 4**search.disk_errors, number))
             return
         raise _as_error(kind, error, self.plan.out)
 
     def _lost(self, event: Lost, search: Search) -> None:
-        """A worker died. Once may be an accident; the same place twice is a record to be found and quarantined."""
+        """A worker died. Once may be an accident; twice at one record is a record to be quarantined."""
         number, place = event.number, (event.batch, event.row)
         self.searches[number] = search
         self.again.append(number)
-        if search.task.kind != "rows" or (event.row == READING and "split" not in search.task.body):
-            self._lost_whole(event, search)
-        elif search.probing is not None:
-            self._lost_probe(event, search, search.probing)
-        else:
-            search.losses[place] = search.losses.get(place, 0) + 1
-            if sum(search.losses.values()) > 3 * POISON_LIMIT or len(search.poison) > POISON_LIMIT:
-                raise self._hopeless(search, event)
-            if event.reason == "crash" and search.losses[place] < 2:
-                return
-            if event.row == READING:
+        search.losses[place] += 1
+        if sum(search.losses.values()) > 5 * POISON_LIMIT or len(search.poison) > POISON_LIMIT:
+            raise _hopeless(search, event)
+        if search.probing is not None and place == search.probing:
+            search.poison[f"{event.batch}:{event.row}"] = event.reason
+            search.suspect = None
+        elif search.task.kind != "rows" or not self._traced(event, search):
+            self._lost_whole(search, event)
+
+    def _traced(self, event: Lost, search: Search) -> bool:
+        """Go after the record at which the worker was lost. False where the cursor names neither record nor batch."""
+        if event.row >= 0:
+            search.suspect = (event.batch, event.row)
+        elif event.row == READING and "split" in search.task.body:
+            if search.losses[event.batch, READING] > 1:
                 search.poison[str(event.batch)] = event.reason
-            elif event.row >= 0:
-                search.ranges.append((event.batch, event.row, event.row + 1))
-            else:
-                search.ranges.extend(_halves((event.batch, 0, PROBE_ROWS)))
+        elif event.row in (READING, STARTING, WRITING) or event.batch in search.careful:
+            return False
+        else:
+            search.careful.add(event.batch)
+        return True
 
-    def _lost_probe(self, event: Lost, search: Search, probed: tuple[int, int, int]) -> None:
-        batch, first, end = probed
-        if end - first > 1:
-            if event.row >= 0:
-                search.ranges.appendleft((batch, event.row, event.row + 1))
-                return
-            search.ranges.extendleft(reversed(_halves(probed)))
-            return
-        search.confirmed[first] = search.confirmed.get(first, 0) + 1
-        if event.reason == "crash" and search.confirmed[first] < 2:
-            search.ranges.appendleft(probed)
-            return
-        search.poison[f"{batch}:{first}"] = event.reason
-        search.confirmed.clear()
+    def _acquitted(self, number: int, search: Search) -> None:
+        """The suspect does no harm alone: an accident, or the harm was done by a row before it."""
+        assert search.probing is not None
+        search.acquitted[search.probing] += 1
+        search.careful.add(search.probing[0])
+        search.suspect = None
+        if search.acquitted[search.probing] >= TRIES:
+            batch, row = search.probing
+            raise RunFailed(
+                f"its worker was lost again and again at row {row} of batch {batch}, which does no harm alone",
+                where=f"{search.task.ref.segment}/{search.task.ref.address}",
+                expected="stages that leave nothing behind from one row to the next",
+            )
+        self.again.append(number)
 
-    def _lost_whole(self, event: Lost, search: Search) -> None:
-        """A task with no records to isolate gets three tries."""
-        search.losses[0, 0] = search.losses.get((0, 0), 0) + 1
-        if search.losses[0, 0] >= 3:
-            raise self._hopeless(search, event)
-
-    def _hopeless(self, search: Search, event: Lost) -> RunFailed:
-        advice = {"out_of_memory": "a larger [run] memory_per_worker", "timeout": "a longer [run] record_deadline"}
-        return RunFailed(
-            f"its worker was lost again and again ({event.reason}); {event.detail}"[:3000],
-            where=f"{search.task.ref.segment}/{search.task.ref.address}",
-            write=advice.get(event.reason, ""),
-        )
+    def _lost_whole(self, search: Search, event: Lost) -> None:
+        """No record can be blamed: three tries."""
+        one_place = search.task.kind == "rows"
+        if (search.losses[event.batch, event.row] if one_place else search.losses.total()) >= TRIES:
+            raise _hopeless(search, event)
 
     # --- interruption ---
 
@@ -276,10 +299,9 @@ class Driver:
         """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once. Then KeyboardInterrupt."""
 
         def interrupted(signum: int, frame: Any) -> None:
-            self.interrupts += 1
+            self.interrupts += 1  # the first is seen between two events, where nothing is half done
             if self.interrupts > 1:
                 raise KeyboardInterrupt
-            raise _Drain
 
         try:
             before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -287,30 +309,27 @@ class Driver:
             before = {}
         try:
             yield
-        except _Drain:
-            self._drain()
-            raise KeyboardInterrupt from None
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _drain(self) -> None:
+        self.executor.interrupt()
         limit = time.monotonic() + DRAIN_SECONDS
-        while any(search.task.kind not in UNLIMITED for search in self.running.values()) and time.monotonic() < limit:
+        while self.running and time.monotonic() < limit:
             for event in self.executor.poll(0.2):
                 search = self.running.pop(event.number, None)
                 if search and isinstance(event, Done) and search.probing is None:
                     self._done(event.number, dict(event.manifest or {}))
 
 
-class _Drain(BaseException):
-    """The first interrupt."""
-
-
-def _halves(place: tuple[int, int, int]) -> list[tuple[int, int, int]]:
-    batch, first, end = place
-    middle = (first + end) // 2
-    return [(batch, first, middle), (batch, middle, end)]
+def _hopeless(search: Search, event: Lost) -> RunFailed:
+    advice = {"out_of_memory": "a larger [run] memory_per_worker", "timeout": "a longer [run] record_deadline"}
+    return RunFailed(
+        f"its worker was lost again and again ({event.reason}); {event.detail}"[:3000],
+        where=f"{search.task.ref.segment}/{search.task.ref.address}",
+        write=advice.get(event.reason, ""),
+    )
 
 
 def _exclusive(task: Task) -> bool:
@@ -372,6 +391,17 @@ def locked(out: Path) -> Iterator[None]:
         file.write(f"pid {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
         yield
+
+
+def _empty(folder: Path) -> None:
+    """Make it an empty folder, whatever stands there; a link is removed, never followed."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunFailed(f"cannot be made: {error.strerror}", where=str(folder), write="remove it by hand") from error
 
 
 def _refuse_other_format(out: Path) -> None:

@@ -9,12 +9,15 @@ the same sha256.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +73,7 @@ def content_bytes(batch: pa.RecordBatch) -> int:
     for name in ("text", "html"):
         if name in batch.schema.names:
             column = batch.column(name)
-            if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            if not column.null_count and (pa.types.is_string(column.type) or pa.types.is_binary(column.type)):
                 return _span(column)
             return pc.sum(pc.binary_length(column)).as_py() or 0
     return 0
@@ -120,7 +123,7 @@ class ShardWriter:
 
     def _append(self, part: pa.RecordBatch) -> None:
         size = content_bytes(part)
-        if self._pending_bytes + size > GROUP_BYTES and part.num_rows > 1:
+        if self._pending_bytes + size >= GROUP_BYTES and part.num_rows > 1:
             half = part.num_rows // 2
             self._append(part.slice(0, half))
             self._append(part.slice(half))
@@ -304,11 +307,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+"""On macOS fsync leaves the bytes in the disk's own cache; this does not."""
+
+
 def sync(path: Path) -> None:
     """Make the file's or folder's bytes survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        if FULL_SYNC is not None and path.is_file():
+            fcntl.fcntl(handle, FULL_SYNC)
+        else:
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -330,10 +340,9 @@ def commit(staging: Path, place: Path, manifest: Manifest) -> Manifest:
     Raises AccountingError if an account does not add up, NotDeterministic if the same task was committed before with
     other bytes, OSError if the disk fails (nothing is committed then).
     """
-    for account in manifest.accounts:
-        account.check()
     names = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
     manifest.files = {name: _checked_record(staging / name) for name in names}
+    check_accounts(manifest)
     for folder in {(staging / name).parent for name in names} | {staging}:
         sync(folder)
     fault("before_rename")
@@ -343,7 +352,7 @@ def commit(staging: Path, place: Path, manifest: Manifest) -> Manifest:
     try:
         os.rename(staging, place)
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
         if is_committed(place):
             return _agree(staging, place, manifest)
@@ -351,15 +360,44 @@ def commit(staging: Path, place: Path, manifest: Manifest) -> Manifest:
         os.rename(staging, place)
     sync(place.parent)
     fault("after_rename")
-    create_exclusive(place / MANIFEST, manifest.to_json())
+    try:
+        create_exclusive(place / MANIFEST, manifest.to_json(), staging.parent)
+    except FileExistsError:  # another driver, on a file system without locks, was faster
+        return _agree(staging, place, manifest)
     fault("after_manifest")
     return manifest
+
+
+def check_accounts(manifest: Manifest) -> None:
+    """Raise AccountingError unless each account adds up, and for rows each follows the one before and the files hold
+    just the rows that the accounts say.
+    """
+    for account in manifest.accounts:
+        account.check()
+    if manifest.kind != "rows":
+        return
+    for above, below in pairwise(manifest.accounts):
+        _equal(above.rows_kept, below.rows_in, f"step {above.step} kept", f"step {below.step} got")
+    counts = {
+        KEPT: manifest.accounts[-1].rows_kept,
+        DROPPED: sum(sum(account.dropped.values()) for account in manifest.accounts),
+        QUARANTINED: sum(sum(account.quarantined.values()) for account in manifest.accounts),
+    }
+    for name, rows in counts.items():
+        _equal(rows, manifest.files[name].rows or 0, "the accounts say", f"{name} holds")
+
+
+def _equal(said: int, found: int, who: str, other: str) -> None:
+    if said != found:
+        raise AccountingError(
+            f"{who} {said} rows, but {other} {found}", expected="the two to be equal: nothing may be lost"
+        )
 
 
 def _agree(staging: Path, place: Path, manifest: Manifest) -> Manifest:
     """A second result for a committed task: the same bytes are fine, others mean that a stage is not deterministic."""
     standing = read_manifest(place)
-    shutil.rmtree(staging)
+    shutil.rmtree(staging, ignore_errors=True)
     differing = sorted(
         name
         for name in standing.files.keys() | manifest.files.keys()
@@ -375,39 +413,59 @@ def _agree(staging: Path, place: Path, manifest: Manifest) -> Manifest:
     return standing
 
 
-def create_exclusive(path: Path, text: str) -> None:
-    """Create a file with all of its text, durably, or fail with FileExistsError. Never seen half written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def create_exclusive(path: Path, text: str, scratch: Path) -> None:
+    """Create a file with all of its text, durably, or fail with FileExistsError. Never seen half written.
+
+    `scratch` is a folder on the same disk. On a file system without hard links the run's lock alone keeps others away.
+    """
+    temporary = scratch / f"{path.parent.name}.{path.name}.{os.getpid()}"
+    _write_durably(temporary, text)
     fault("before_manifest")
     try:
         os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(temporary, path)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+"""How file systems say that they have no hard links."""
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+    sync(path)
 
 
 def replace_atomically(path: Path, text: str) -> None:
     """Write the file's new text, durably; a reader sees the old one or the new one, never a mixture."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        _write_durably(temporary, text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     sync(path.parent)
 
 
 def discard(folder: Path, rubbish: Path) -> None:
-    """Remove a folder so that no reader sees it half removed: renamed away first, then deleted."""
+    """Remove a folder, or what stands in its place, so that no reader sees it half removed: renamed away, then deleted."""
     doomed = rubbish / f"discarded.{folder.name}.{os.getpid()}"
     os.rename(folder, doomed)
-    shutil.rmtree(doomed)
+    if doomed.is_dir() and not doomed.is_symlink():
+        shutil.rmtree(doomed)
+    else:
+        doomed.unlink()
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what can change bytes or counts; kept in every manifest for the reader, in no fingerprint."""
     from importlib.metadata import version

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dataengine.terminal import safe_text, say, table, to_json
+from dataengine.terminal import plural, safe_text, say, table, to_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +23,7 @@ def rows_of(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def as_table(result: duckdb.DuckDBPyConnection, limit: int) -> None:
-    """At most `limit` rows (0: all), cells cut at 200 characters, and how many rows there are."""
+    """At most `limit` rows (0: all), each on one line that fits the terminal, and how many rows there are."""
     columns = [column[0] for column in result.description]
     kinds = [str(column[1]) for column in result.description]
     rows = result.fetchall() if not limit else result.fetchmany(limit + 1)
@@ -32,9 +32,9 @@ def as_table(result: duckdb.DuckDBPyConnection, limit: int) -> None:
     if columns == ["explain_key", "explain_value"]:
         say("\n".join(str(row[1]) for row in shown))
         return
-    table(columns, shown, right=[name for name, kind in zip(columns, kinds, strict=True) if _is_number(kind)])
-    count = f"the first {limit}" if more else f"{len(shown)}"
-    say(f"{count} row{'s' if len(shown) != 1 else ''}" + ("; --limit 0 shows all" if more else ""))
+    table(columns, shown, right=[name for name, kind in zip(columns, kinds, strict=True) if _is_number(kind)],
+          clipped=True)
+    say(("the first " if more else "") + plural(len(shown), "row") + ("; --limit 0 shows all" if more else ""))
 
 
 def as_json(result: duckdb.DuckDBPyConnection) -> None:

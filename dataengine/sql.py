@@ -91,7 +91,7 @@ def query(
         statement = one_reading_statement(connection, text)
         return connection.execute(statement, list(parameters))
     except duckdb.Error as error:
-        raise refused(connection, error) from error
+        raise refused(connection, error, text) from error
 
 
 def relation(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
@@ -101,7 +101,7 @@ def relation(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBP
     try:
         return connection.sql(one_reading_statement(connection, text))
     except duckdb.Error as error:
-        raise refused(connection, error) from error
+        raise refused(connection, error, text) from error
 
 
 # --- what may be asked ------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def one_reading_statement(connection: duckdb.DuckDBPyConnection, text: str) -> s
     except UnicodeEncodeError as error:
         raise QueryRefused("the query is not Unicode text", expected="UTF-8") from error
     except duckdb.Error as error:
-        raise refused(connection, error) from error
+        raise refused(connection, error, text) from error
     if not statements:
         raise QueryRefused("the query is empty", write='something like "SELECT step, reason, rows FROM reasons"')
     if len(statements) > 1:
@@ -141,7 +141,9 @@ def one_reading_statement(connection: duckdb.DuckDBPyConnection, text: str) -> s
     return text
 
 
-def refused(connection: duckdb.DuckDBPyConnection, error: Exception) -> QueryRefused | CorruptShard:
+def refused(
+    connection: duckdb.DuckDBPyConnection, error: Exception, text: str = ""
+) -> QueryRefused | CorruptShard:
     """DuckDB's error in our words: with the names there are, where a name is wrong."""
     import duckdb
 
@@ -155,7 +157,7 @@ def refused(connection: duckdb.DuckDBPyConnection, error: Exception) -> QueryRef
         return QueryRefused(said, expected=f"one of {', '.join(_views(connection))}")
     if isinstance(error, duckdb.BinderException):
         columns = _columns(connection)
-        named = [f"{view} has {', '.join(columns[view])}" for view in _mentioned(str(error), columns)]
+        named = [f"{view} has {', '.join(columns[view])}" for view in _mentioned(text, columns)]
         return QueryRefused(said, expected="; ".join(named) or "a name that DESCRIBE docs or SHOW TABLES lists")
     if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and ".parquet" in said:
         return CorruptShard(said, write=f"dataengine verify, then {REPAIR}")
@@ -179,9 +181,9 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return found
 
 
-def _mentioned(said: str, columns: Mapping[str, Iterable[str]]) -> list[str]:
-    """The views whose names stand in the query's line that DuckDB quotes."""
-    words = set(re.findall(r"\w+", said.partition("\n\nLINE ")[2].lower()))
+def _mentioned(text: str, columns: Mapping[str, Iterable[str]]) -> list[str]:
+    """The views whose names stand in the query."""
+    words = set(re.findall(r"\w+", text.lower()))
     return [view for view in columns if view in words]
 
 

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 ELLIPSIS = "…"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+PIPE_WIDTH = 120
+"""Columns off a terminal: what a log viewer or a pull request shows without a scroll bar."""
+NARROWEST = 40
+GAP, LEAST = 2, 12
+"""Spaces between the columns of a table; the width below which a column is not read but guessed."""
 
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
@@ -87,35 +94,115 @@ def say(text: str = "", *, err: bool = False) -> None:
     stream.write(safe_text(text, multiline=True) + "\n")
 
 
+def width_of(stream: IO[str] | None = None) -> int:
+    """Columns of the terminal; of a pipe or a file COLUMNS, or `PIPE_WIDTH` where nobody says."""
+    stream = stream or sys.stdout
+    known = os.environ.get("COLUMNS", "")
+    if known.isdigit() and int(known):
+        return max(int(known), NARROWEST)
+    if not is_terminal(stream):
+        return PIPE_WIDTH
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns or PIPE_WIDTH, NARROWEST)
+    except (OSError, ValueError):
+        return PIPE_WIDTH
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = (), title: str = "",
-          cell: int = 200) -> None:
-    """Print a table to standard output, columns in `right` aligned to the right, cells cut at `cell` characters."""
-    from rich.box import ROUNDED, SIMPLE
+          cell: int = 200, clipped: bool = False) -> None:
+    """Print a table to standard output, never wider than the terminal; columns in `right` aligned to the right.
+
+    The widest columns give way first: their cells wrap, or with `clipped` keep one line and end in an ellipsis. Where
+    even that leaves no room to read, every row becomes a list, one line a column. Cells are cut at `cell` characters.
+    """
+    shown = [[safe_text("" if value is None else value, cell) for value in row] for row in rows]
+    names = [safe_text(name, cell) for name in columns]
+    room = width_of()
+    widths = fitted(_widths(names, shown), room - GAP * (len(names) - 1))
+    if title:
+        say(safe_text(title))
+    if widths is None:
+        _print_lists(names, shown, room)
+    else:
+        aligned = set(right)
+        sides = ["right" if name in aligned else "left" for name in columns]
+        _print_grid(names, shown, widths, sides, clipped)
+
+
+def fitted(widths: Sequence[int], room: int) -> list[int] | None:
+    """Widths that fit into `room`: the widest give way, none below `LEAST`. None where that cannot be."""
+    if sum(widths) <= room:
+        return list(widths)
+    if sum(min(width, LEAST) for width in widths) > room:
+        return None
+    level = max(limit for limit in range(LEAST, max(widths)) if sum(min(width, limit) for width in widths) <= room)
+    found = [min(width, level) for width in widths]
+    for index in range(len(found)):  # what the level left over goes to the first columns that were cut
+        found[index] += min(widths[index] - found[index], max(0, room - sum(found)), 1)
+    return found
+
+
+def _print_grid(names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], sides: Sequence[Any],
+                clipped: bool) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     live = is_terminal(sys.stdout)
-    shown = [[safe_text("" if value is None else value, cell) for value in row] for row in rows]
-    width = None if live else sum(_widths(columns, shown)) + 3 * len(columns) + 4
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width,
-                      force_terminal=live, no_color=None if live else True)
-    view = Table(box=ROUNDED if live else SIMPLE, title=Text(safe_text(title), style="bold") if title else None,
-                 title_justify="left", header_style="bold")
-    aligned = set(right)
-    for name in columns:
-        view.add_column(Text(safe_text(name, cell)), justify="right" if name in aligned else "left", overflow="fold")
-    for row in shown:
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, force_terminal=live,
+                      no_color=None if live else True, width=sum(widths) + GAP * len(widths))
+    view = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
+    for name, width, side in zip(names, widths, sides, strict=True):
+        view.add_column(Text(name), justify=side, width=width, no_wrap=clipped,
+                        overflow="ellipsis" if clipped else "fold")
+    for row in rows:
         view.add_row(*map(Text, row))
-    console.print(view)
+    with console.capture() as captured:
+        console.print(view)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
-def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+def _print_lists(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> None:
+    from rich.cells import set_cell_size
+
+    name_width = min(max(map(len, names), default=0), room // 3)
+    for index, row in enumerate(rows, 1):
+        say(f"-- {index} ".ljust(min(room, 60), "-"))
+        for name, value in zip(names, row, strict=True):
+            if value:
+                say(f"{clip(name, name_width):<{name_width}}  {_cut(value, room - name_width - 2, set_cell_size)}")
+
+
+def _cut(value: str, width: int, sized: Any) -> str:
+    """The value in at most so many cells; a wide character takes two."""
+    from rich.cells import cell_len
+
+    return value if cell_len(value) <= width else sized(value, width - 1).rstrip() + ELLIPSIS
+
+
+def wrapped(words: str, *, first: str = "", indent: str = "", width: int | None = None) -> str:
+    """Words folded to the terminal's width, the first line after `first`, the others after `indent`.
+
+    A no-break space holds together what must not be divided, and comes out as a space.
+    """
+    import textwrap
+
+    lines = textwrap.wrap(words, width or width_of(), initial_indent=first, subsequent_indent=indent,
+                          break_on_hyphens=False)
+    return "\n".join(lines).replace(NO_BREAK, " ")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{number(count)} {noun}{'s' if count != 1 else ''}"
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     """Cells a column needs; a wide character takes two."""
     from rich.cells import cell_len
 
-    return [max([cell_len(safe_text(name, 200)), *(cell_len(row[index]) for row in rows)])
-            for index, name in enumerate(columns)]
+    return [max([cell_len(name), *(cell_len(row[index]) for row in rows)]) for index, name in enumerate(names)]
 
 
 def number(value: float | int | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dataengine.errors import AccountingError, CorruptShard
 from dataengine.ledger import Ledger, Segment, Shard, require_regular
 from dataengine.shards import DROPPED, KEPT, MANIFEST, QUARANTINED, Manifest, read_batches, sha256_of, task_folder
-from dataengine.terminal import safe_text, say, size
+from dataengine.terminal import plural, safe_text, say, size
 
 
 @dataclass
@@ -143,8 +143,13 @@ def show(report: Report) -> None:
     """Print it for people."""
     for place, problem in report.problems:
         say(f"{safe_text(place)}: {safe_text(problem, 500)}")
-    say(f"{report.tasks} tasks, {report.files} files, {size(report.bytes)}, {report.rows:,} rows read")
+    say(f"{plural(report.tasks, 'task')}, {plural(report.files, 'file')}, {size(report.bytes)}, "
+        f"{plural(report.rows, 'row')} read")
     if report.waiting:
-        say(f"{report.waiting} tasks of the plan are not done yet")
+        say(f"{plural(report.waiting, 'task')} of the plan not done yet")
     wrong = len(report.problems)
-    say(f"{wrong} problem{'s' if wrong != 1 else ''}" if wrong else "all hashes, checksums and sums are right")
+    if wrong:
+        say(f"{plural(wrong, 'problem')}. Remove the folders of these tasks and run the recipe again: they are made "
+            "anew, nothing else is")
+    else:
+        say("all hashes, checksums and sums are right")

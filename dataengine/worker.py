@@ -9,7 +9,6 @@ prints goes to the worker's log, never into the answers.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
 import os
@@ -23,15 +22,18 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from dataengine.threads import die_with_parent
+
 CURSOR = struct.Struct("<qqq")
-"""task number, batch, row: what the worker is on. Written whole; a torn read is one missed beat, nothing more."""
+"""Number of the job, batch, row: what the worker is on. A torn read is one missed beat, nothing more."""
 
 
 def main(run: str, answers: str, cursor: str, memory: str) -> None:
     """Serve until the input ends."""
     die_with_parent()
     cap_memory(int(memory))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the driver decides; what a task started may listen for itself
+        signal.signal(number, signal.SIG_IGN)
     tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(tasks,), daemon=True).start()
     with (
@@ -61,9 +63,10 @@ def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     from dataengine.errors import DataEngineError
-    from dataengine.tasks import Job, execute
+    from dataengine.tasks import STARTING, Job, execute
 
     try:
+        at(0, STARTING)
         manifest = execute(Job(run=run, **task), at)
         return {"done": asdict(manifest) if manifest else None}
     except DataEngineError as error:
@@ -91,15 +94,6 @@ def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
             "where": task["segment"],
             "trace": traceback.format_exc(),
         }
-
-
-def die_with_parent() -> None:
-    """On Linux ask for SIGKILL when the driver dies; elsewhere the end of input must do."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(0)
 
 
 def cap_memory(limit: int) -> None:

@@ -18,6 +18,8 @@ FLOORS = [
         "show_rows",
         "show_stages",
         "status",
+        "show_funnel",
+        "show_learned",
         "inspect_run",
         "explain",
         "gc",

@@ -92,14 +92,19 @@ def test_reading_verbs_import_no_torch_polars_or_numba(verb, run):
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (["status", "no/such/run"], "there is no run at this place"), (["gc", "no/such/run"], "there is no run"),
-    (["sql", "RUN", "DROP VIEW docs"], "DROP is not allowed"), (["sql", "RUN"], "Missing argument"),
+    (["sql", "RUN", "DROP VIEW docs"], "DROP is not allowed"), (["sql", "RUN"], "the query is empty"),
+    (["sql"], "Missing argument 'RUN'"), (["status"], "holds run.json"),
+    (["inspect", "RUN", "--lane", "wed"], "--lane web"), (["inspect", "RUN", "--step", "web.9"], "one of web.0, web.1"),
+    (["inspect", "RUN", "--dropped", "too_few_word"], "write:    --why dropped:web.1.too_few_words"),
+    (["status", "pyproject.toml"], "this is a recipe, not a run"),
     (["sql", "RUN", "SELECT nope FROM docs"], "docs has id, lane"), (["nonsense"], "No such command"),
     (["explain", "RUN", "f" * 32], "no document has this id"), (["status", "RUN", "--nope"], "No such option"),
     (["inspect", "RUN", "--why", "dropped:nope"], "dropped:web.1.too_few_words"),
     (["stages", "show", "filter.gofer"], "no such stage"), (["inspect", "RUN", "-n", "0"], "range"),
     (["check", "no/such/recipe.toml"], "no/such/recipe.toml"), (["run", "no/such/recipe.toml"], "no/such/recipe.toml"),
 ])
-def test_a_users_mistake_is_two_and_said_in_words(call, run, arguments, said):
+def test_a_users_mistake_is_two_and_said_in_words(call, run, arguments, said, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     code, out, err = call(*[run if argument == "RUN" else argument for argument in arguments])
     assert (code, out) == (2, "")
     assert said in err and "Traceback" not in err
@@ -161,9 +166,10 @@ def test_an_ascii_terminal_gets_escapes_and_no_fault(run):
 
 def test_status_shows_reasons_and_sums_that_are_equal(call, run):
     code, out, _ = call("status", run)
-    assert code == 0 and "too_few_words (40.0%)" in out
-    assert "12 in + 7 created = 15 kept + 3 dropped + 1 quarantined" in out
-    assert "crawl/a.jsonl:4  web.0  bad_json  line 4: expected a value" in out
+    assert code == 0 and "    dropped: too_few_words 2 (40.0%)\n" in out
+    assert "\n7 in = 3 kept + 3 dropped + 1 quarantined\n" in out
+    assert "left at the end: corpus 3 documents" in out
+    assert "crawl/a.jsonl:4 web.0 bad_json line 4: expected a value" in out
     found = json.loads(call("status", run, "--json")[1])
     assert all(step["equal"] for step in found["steps"]) and found["state"] == "complete"
     assert [entry["rows_dropped"] for entry in found["steps"]] == [0, 2, 0, 1, 0]
@@ -217,7 +223,7 @@ def test_gc_says_what_it_removes(call, tmp_path):
     folder = small_run(tmp_path / "r")
     (folder / "tmp").mkdir()
     (folder / "tmp" / "x").write_bytes(b"12345")
-    assert "would remove 1 things, 5 B" in call("gc", folder, "--dry-run")[1] and (folder / "tmp" / "x").exists()
+    assert "would remove 1 thing, 5 B" in call("gc", folder, "--dry-run")[1] and (folder / "tmp" / "x").exists()
     assert json.loads(call("gc", folder, "--json")[1]) == [{"path": "tmp/x", "bytes": 5}]
     assert not (folder / "tmp" / "x").exists()
 

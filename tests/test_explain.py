@@ -155,4 +155,5 @@ def test_an_unknown_reason_is_answered_with_those_there_are(ledger, why):
 def test_samples_can_be_of_one_lane_or_one_step(ledger):
     assert {sample.group for sample in samples(ledger, lane="corpus")} == {"kept corpus", "dropped corpus.0.same_text"}
     assert {sample.group for sample in samples(ledger, step="web.1")} == {"dropped web.1.too_few_words"}
-    assert samples(ledger, lane="nowhere") == []
+    with pytest.raises(QueryRefused, match="no such lane"):
+        samples(ledger, lane="nowhere")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import time
 
 import pytest
 
@@ -86,13 +88,13 @@ def test_a_terminal_gets_a_live_table_without_anything_hostile_in_it():
         clock.now += 1
         progress.task_done(f"x{HOSTILE}", manifest(reason=HOSTILE))
     said = stream.getvalue()
-    assert "1/2" in said and "docs/s" in said
+    assert "1/2" in said and "docs/s" in said and "1 of 2 tasks done" in said
     assert "]0;title" not in said.replace("\\x1b]0;title", "")
     assert not set(said) & set("\x07\x9b\x00\x7f\u202e\u200b")
 
 
 def test_nothing_to_do_and_quiet_need_no_live_table():
-    for quiet, said in ((False, "0 of 4 tasks to run\n0 tasks run in 0.0 s\n"), (True, "")):
+    for quiet, said in ((False, "0 of 4 tasks to run\nnothing to run: all of it is there already\n"), (True, "")):
         clock, stream = Clock(), Terminal()
         progress = Progress(stream=stream, clock=clock, quiet=quiet)
         progress.started({"a": (4, 4)})
@@ -106,3 +108,31 @@ def test_tasks_without_rows_are_counted_too():
     progress.started({"train.base": (0, 1)})
     progress.task_done("train.base", {"accounts": []})
     assert stream.getvalue().splitlines()[-1] == "train.base 1/1"
+
+
+def test_the_live_table_fits_a_low_and_narrow_terminal_and_shows_what_is_next(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("LINES", "12")
+    clock, stream = Clock(), Terminal()
+    progress = Progress(stream=stream, clock=clock)
+    progress.started({f"lane-with-a-long-name.{n}": (0, 1) for n in range(30)})
+    for number in range(20):
+        clock.now += 1
+        progress.task_done(f"lane-with-a-long-name.{number}", manifest(reason="a_reason_that_has_a_long_name"))
+    stream.seek(stream.truncate(0))
+    progress.close()
+    lines = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).replace("\r", "").split("\n")
+    assert max(map(len, lines)) <= 50
+    shown = [line.split()[0].rpartition(".")[2] for line in lines if line.startswith("lane-")]
+    assert shown == ["14", "15", "16", "17", "18", "19", "20", "21"]
+
+
+def test_a_long_silence_off_a_terminal_is_broken(monkeypatch):
+    monkeypatch.setattr("dataengine.progress.SILENT_SECONDS", 0.05)
+    stream = io.StringIO()
+    with Progress(stream=stream) as progress:
+        progress.started({"code.0": (1, 1), "train.base": (0, 1)})
+        end = time.monotonic() + 10
+        while "at work" not in stream.getvalue() and time.monotonic() < end:
+            time.sleep(0.01)
+    assert "train.base 0/1 | at work for 0." in stream.getvalue()

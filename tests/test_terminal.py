@@ -10,6 +10,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from dataengine import terminal
 from dataengine.terminal import clip, safe_text, to_json
@@ -87,9 +88,54 @@ def test_a_table_on_a_terminal_has_no_escape_but_its_own_colours(monkeypatch):
     assert not set(said) & set("\x1b\x07\x9b\u202e")
 
 
-def test_a_wide_table_is_not_cut_off_a_terminal(capsys):
+WORDS = ["a", "word or two", "x" * 190, "日本語" * 30, "y" * 150]
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("columns", [1, 3, 5, 12])
+def test_no_table_is_wider_than_the_terminal(capsys, monkeypatch, width, columns, clipped):
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = [WORDS[index % len(WORDS)] for index in range(columns)]
+    terminal.table([f"column {index}" for index in range(columns)], [row, row], clipped=clipped)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and max(map(cell_len, lines)) <= width
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_off_a_terminal_of_unknown_width_a_table_has_120_columns_and_loses_nothing(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     terminal.table(["a", "b"], [["x" * 190, "y" * 150]])
-    assert f"{'x' * 190}   {'y' * 150}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) == 120
+    assert (out.count("x"), out.count("y")) == (190, 150)
+
+
+def test_a_table_of_too_many_columns_becomes_a_list_per_row(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal.table([f"name{index}" for index in range(9)], [[f"value {index}" * 9 for index in range(9)]])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10 and lines[1].startswith("name0  value 0value 0")
+    assert all(len(line) <= 40 for line in lines)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 200))
+def test_columns_give_way_from_the_widest_and_use_all_the_room(widths, room):
+    found = terminal.fitted(widths, room)
+    if found is None:
+        assert sum(min(width, terminal.LEAST) for width in widths) > room
+    else:
+        assert sum(found) == min(sum(widths), room)
+        assert all(min(width, terminal.LEAST) <= got <= width for got, width in zip(found, widths, strict=True))
+        cut = [got for got, width in zip(found, widths, strict=True) if got < width]
+        assert not cut or max(found) - min(cut) <= 1
+
+
+def test_what_is_held_together_is_not_divided(capsys):
+    words = ", ".join(f"reason_{index} {index} ({index}%)".replace(" ", terminal.NO_BREAK) for index in range(20))
+    lines = terminal.wrapped(words, first="dropped: ", indent="    ", width=50).split("\n")
+    assert all(len(line) <= 50 for line in lines) and all(line.startswith("    reason_") for line in lines[1:])
+    assert "reason_3 3 (3%)," in lines[0] + lines[1]
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1234567, "1,234,567"), (0.03125, "0.03125"), (2.0, "2"), (None, ""),

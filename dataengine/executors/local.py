@@ -2,6 +2,7 @@
 
 submit(number, task)   give a task to a free worker
 poll(timeout)          what has happened since: `Done`, `Failed` or `Lost` (the worker died or had to be killed)
+interrupt()            ask long tasks to save what they have and to stop
 cancel()               kill all workers
 
 It decides nothing about retries or poison: that is `dataengine.run`, the same for every executor.
@@ -13,6 +14,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from typing import Any
 
 import psutil
 
+from dataengine.tasks import STARTING
 from dataengine.threads import THREAD_VARIABLES
 from dataengine.worker import CURSOR
 
@@ -72,17 +75,21 @@ class Worker:
     cursor: Path
     watch: psutil.Process
     number: int | None = None
+    job: int = 0
+    """Counts what was submitted, so that a cursor left by an earlier job is never taken for this one's."""
+    capped: bool = True
     patience: float | None = None
-    seen: tuple[int, int, int] = (0, 0, 0)
+    seen: tuple[int, int] = (0, STARTING)
     since_cpu: float = 0.0
     since: float = 0.0
     buffer: bytes = b""
     killed_for: str = ""
     log: Path = field(default_factory=Path)
 
-    def place(self) -> tuple[int, int, int]:
-        """(task number, batch, row) as the worker last wrote them."""
-        return CURSOR.unpack(self.cursor.read_bytes()[: CURSOR.size])
+    def place(self) -> tuple[int, int]:
+        """(batch, row) as the worker last wrote them for the job it has."""
+        job, batch, row = CURSOR.unpack(self.cursor.read_bytes()[: CURSOR.size])
+        return (batch, row) if job == self.job else (0, STARTING)
 
 
 class LocalExecutor:
@@ -93,26 +100,29 @@ class LocalExecutor:
         self.workers: list[Worker] = []
         self.selector = selectors.DefaultSelector()
         self._last_beat = 0.0
-        self._started = 0
+        self._started = self._submitted = 0
+        _open_standard_files()
 
     @property
     def free(self) -> int:
         """How many more tasks can be submitted now."""
         return self.size - sum(worker.number is not None for worker in self.workers)
 
-    def submit(self, number: int, task: Mapping[str, Any], *, fresh: bool = False, unlimited: bool = False) -> None:
-        """Give the task to a free worker; to a new one if `fresh`. `unlimited`: no deadline and no cap on memory."""
+    def submit(self, number: int, task: Mapping[str, Any], *, unlimited: bool = False) -> None:
+        """Give the task to a free worker; `unlimited`: to a new one without a deadline and a cap on memory."""
         worker = next((worker for worker in self.workers if worker.number is None), None)
-        if worker is not None and (fresh or unlimited):
+        if worker is not None and (unlimited or not worker.capped):
             self._remove(worker)
             worker = None
         if worker is None:
             worker = self._start(0 if unlimited else self.memory)
-        worker.number, worker.patience = number, None if unlimited else self.deadline
-        worker.seen, worker.since_cpu, worker.since = (number, 0, -1), _cpu(worker), time.monotonic()
+            worker.capped = not unlimited
+        self._submitted += 1
+        worker.number, worker.job, worker.patience = number, self._submitted, None if unlimited else self.deadline
+        worker.seen, worker.since_cpu, worker.since = (0, STARTING), _cpu(worker), time.monotonic()
         assert worker.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died just now: poll will say so
-            worker.process.stdin.write(json.dumps({"number": number, **task}) + "\n")
+            worker.process.stdin.write(json.dumps({"number": worker.job, **task}) + "\n")
             worker.process.stdin.flush()
 
     def poll(self, timeout: float) -> list[Event]:
@@ -126,6 +136,13 @@ class LocalExecutor:
                 self._watch(worker)
         return events
 
+    def interrupt(self) -> None:
+        """Ask what works without a deadline, such as a trainer, to save what it has. Workers themselves do not listen."""
+        for worker in self.workers:
+            if worker.number is not None and not worker.capped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(worker.process.pid, signal.SIGTERM)
+
     def cancel(self) -> None:
         """Kill all workers and wait until they are gone."""
         for worker in list(self.workers):
@@ -136,7 +153,6 @@ class LocalExecutor:
 
     def _start(self, memory: int) -> Worker:
         self._started += 1
-        read_end, write_end = os.pipe()
         cursor = self.run / "tmp" / f"cursor.{os.getpid()}.{self._started}"
         cursor.write_bytes(CURSOR.pack(0, 0, 0))
         log = self.run / "tmp" / f"worker.{os.getpid()}.{self._started}.log"
@@ -144,17 +160,23 @@ class LocalExecutor:
             os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         )
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dataengine.worker", str(self.run), str(write_end), str(cursor), str(memory)],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                pass_fds=(write_end,),
-                start_new_session=True,
-                text=True,
-                env=environment,
-            )
-        os.close(write_end)
+            read_end, write_end = os.pipe()
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "dataengine.worker", str(self.run), str(write_end), str(cursor), str(memory)],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(write_end,),
+                    start_new_session=True,
+                    text=True,
+                    env=environment,
+                )
+            except BaseException:
+                os.close(read_end)
+                raise
+            finally:
+                os.close(write_end)
         worker = Worker(process, read_end, cursor, psutil.Process(process.pid), log=log)
         self.selector.register(read_end, selectors.EVENT_READ, worker)
         self.workers.append(worker)
@@ -173,6 +195,8 @@ class LocalExecutor:
             worker.process.stdin.close()
         worker.cursor.unlink(missing_ok=True)
         self.workers.remove(worker)
+        for staging in (self.run / "tmp").glob(f"*.{worker.process.pid}"):
+            shutil.rmtree(staging, ignore_errors=True)
 
     def _read(self, worker: Worker) -> list[Event]:
         """Answers of one worker; the end of its pipe means that it is dead."""
@@ -184,11 +208,12 @@ class LocalExecutor:
         events: list[Event] = []
         for line in lines:
             answer = json.loads(line)
-            number = answer.pop("number")
-            worker.number = None
+            number, worker.number = worker.number, None
+            if number is None or answer.pop("number") != worker.job:
+                continue
             if answer.get("failed") == "MemoryError":
-                _, batch, row = worker.place()
-                events.append(Lost(number, "out_of_memory", batch, row))
+                events.append(Lost(number, "out_of_memory", *worker.place()))
+                self._remove(worker)  # what it still holds would be missing from the next task
             elif "failed" in answer:
                 events.append(Failed(number, answer))
             else:
@@ -197,15 +222,13 @@ class LocalExecutor:
 
     def _bury(self, worker: Worker) -> list[Event]:
         """A dead worker: what it was on is lost, with the best reason we know."""
-        number, (seen, batch, row) = worker.number, worker.place()
+        number, (batch, row) = worker.number, worker.place()
         status = worker.process.wait()
-        tail = worker.log.read_bytes()[-2000:].decode("utf-8", "replace") if worker.log.exists() else ""
+        tail = _tail(worker.log)
         reason = worker.killed_for or "crash"
         self._remove(worker)
         if number is None:
             return []
-        if seen != number:
-            batch, row = 0, -1
         return [Lost(number, reason, batch, row, f"exit status {status}; {tail}".strip("; "))]
 
     def _watch(self, worker: Worker) -> None:
@@ -214,13 +237,13 @@ class LocalExecutor:
             return
         try:
             place, now, cpu = worker.place(), time.monotonic(), _cpu(worker)
-            if place != worker.seen:
+            if place != worker.seen or place[1] == STARTING:
                 worker.seen, worker.since, worker.since_cpu = place, now, cpu
             elif cpu - worker.since_cpu > worker.patience or now - worker.since > IDLE_PATIENCE * worker.patience:
                 worker.killed_for = "timeout"
             if self.memory and worker.watch.memory_info().rss > self.memory:
                 worker.killed_for = "out_of_memory"
-        except psutil.NoSuchProcess:
+        except psutil.Error:  # it is dying: its pipe will say so
             return
         if worker.killed_for:
             with contextlib.suppress(ProcessLookupError):
@@ -231,6 +254,25 @@ def _cpu(worker: Worker) -> float:
     """Seconds of CPU the worker has used; a busy machine does not make a record look slow."""
     try:
         times = worker.watch.cpu_times()
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return 0.0
     return times.user + times.system
+
+
+def _tail(log: Path, size: int = 2000) -> str:
+    """The end of a worker's log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(-min(size, file.seek(0, os.SEEK_END)), os.SEEK_END)
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _open_standard_files() -> None:
+    """Point standard files that are closed at nothing, so that no pipe to a worker gets their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

@@ -279,7 +279,10 @@ def measure_nesting(data, hashes, classes, out):
                 holds_html = (flagged & HOLDS_HTML) != 0
                 kind = np.uint8(SCOPE if holds_html else PLAIN)
             else:
-                opens = not (kind == EMPTY and slash) if within > 0 else kind not in (EMPTY, IMPLIED, OPTION, RAW)
+                if within > 0 or kind == FOREIGN:
+                    opens = not slash or kind not in (EMPTY, FOREIGN)
+                else:
+                    opens = kind not in (EMPTY, IMPLIED, OPTION, RAW)
                 holds_html = kind != FOREIGN
                 if kind == RAW and selects + within == 0:
                     after = end_of_raw(data, after, end, name)
@@ -287,7 +290,7 @@ def measure_nesting(data, hashes, classes, out):
                     options += 1
                     out[OPTIONS] = max(out[OPTIONS], options)
                 selects += kind == SELECT
-                within += kind == FOREIGN
+                within += kind == FOREIGN and opens
                 if kind in (ITEM, TERM):
                     depth = close_item(kind, names, kinds, foreign, depth)
             if opens:

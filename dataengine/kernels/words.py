@@ -11,7 +11,6 @@ long words. A **line** ends with ``\\n``, ``\\r\\n`` or a lone ``\\r``.
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from functools import cache
 
@@ -221,14 +220,3 @@ def word_hash(word: str) -> int:
     for letter in word:
         value = (value ^ ord(letter)) * int(PRIME) % 2**64
     return value
-
-
-def is_one_word(word: str) -> bool:
-    """Whether `scan` sees `word` as a single word and nothing else."""
-    classes = [_python_class(letter) for letter in word]
-    return bool(word) and SPACE not in classes and classes[0] >= WORD and classes[-1] >= WORD
-
-
-def _python_class(letter: str) -> int:
-    code = ord(letter)
-    return int(class_of.py_func(code, character_classes())) if code <= sys.maxunicode else MARK

@@ -31,6 +31,11 @@ KINDS = {
 }
 
 
+READING, PROCESSING, WRITING, STARTING = -1, -2, -3, -4
+"""What a worker's cursor says in place of a row: the next batch is being read, a batch is worked on as a whole, its rows
+are being written, or nothing has been read yet (stages are loaded, kernels compiled: no clock runs)."""
+
+
 @dataclass
 class Job:
     """One task as a worker sees it."""
@@ -44,8 +49,10 @@ class Job:
     poison: Mapping[str, str] = field(default_factory=dict)
     """``"batch:row"`` -> reason, of records that have killed or stalled a worker before; ``"batch"`` alone means that
     the reader died on the way to this batch."""
-    probe: tuple[int, int, int] | None = None
-    """(batch, first row, end row): run only these rows, write nothing. Asked to find the record that kills."""
+    careful: tuple[int, ...] = ()
+    """Batches to be worked on row by row, so that the cursor names the row at work; -1 means all of them."""
+    probe: tuple[int, int] | None = None
+    """(batch, row): run this row alone and write nothing. Asked to prove that a record kills."""
 
     def folder(self, place: list[str]) -> Path:
         """The folder of another task, given as [segment, address]."""

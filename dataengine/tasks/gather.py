@@ -21,7 +21,8 @@ from dataengine import shards
 from dataengine import stage as stages
 from dataengine.errors import StageError
 from dataengine.kernels.meet import components, edges
-from dataengine.tasks import Job, blank
+from dataengine.tasks import PROCESSING, READING, Job, blank
+from dataengine.tasks.rows import BATCH_BYTES, BATCH_ROWS, FusedStep, warm_up
 
 SHARD_BITS = np.int64(32)
 
@@ -32,14 +33,15 @@ def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     stage = stages.load(spec["stage"])
     config = stage.config.model_validate(spec["config"])
     keys, checks, rows, base = [], [], [], 0
-    columns = list(dict.fromkeys(job.body["reads"]))
+    schema = shards.arrow_schema(job.body["reads"])
+    warm_up([FusedStep(spec["step"], spec["lane"], stage, config)], job.body["reads"])
     for number, batch in enumerate(
         shards.read_batches(
-            job.folder(job.body["parent"]) / shards.KEPT, columns=columns, max_rows=8192, max_bytes=32 << 20
+            job.folder(job.body["parent"]) / shards.KEPT, columns=schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
         )
     ):
-        at(number, -2)
-        found = stage.function(batch, config)
+        at(number, PROCESSING)
+        found = stage.function(shards.conform(batch, schema), config)
         if found.keys.shape[0] != batch.num_rows or found.alone.shape != (batch.num_rows,):
             raise StageError(f"gave keys of shape {found.keys.shape} for {batch.num_rows} rows", where=stage.name)
         meets = np.flatnonzero(~found.alone)
@@ -48,6 +50,7 @@ def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
             checks.append(found.check[meets])
         rows.append(base + meets)
         base += batch.num_rows
+        at(number + 1, READING)
     write_entries(staging, keys, checks, rows, job.body["ranges"])
     manifest = blank(job)
     manifest.figures = {"rows_with_keys": float(sum(map(len, rows)))}
@@ -84,7 +87,11 @@ def range_of(key: np.ndarray, ranges: int) -> np.ndarray:
 def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
     """Rows that share a key in a band, as edges to the first of them, for one range of the key space."""
     number = job.body["range"]
-    parts: dict[str, list[np.ndarray]] = {}
+    parts: dict[str, list[np.ndarray]] = {  # of a lane without a single task too
+        "key": [np.empty(0, np.uint64)],
+        "row": [np.empty(0, np.int64)],
+        "band": [np.empty(0, np.uint16)],
+    }
     for shard, place in enumerate(job.body["sketches"]):
         folder = job.folder(place)
         ranges = np.load(folder / "ranges.npy", allow_pickle=False)

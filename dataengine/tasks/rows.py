@@ -25,7 +25,7 @@ from dataengine import stage as stages
 from dataengine.errors import DataEngineError, InputError, StageError
 from dataengine.shards import Account, ShardWriter, content_bytes, cut
 from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage, StageConfig
-from dataengine.tasks import Job, blank
+from dataengine.tasks import PROCESSING, READING, WRITING, Job, blank
 
 QUARANTINE_COLUMNS = BASE_COLUMNS | {
     "step": "string",
@@ -79,54 +79,50 @@ class Outcome:
         self.quarantined += other.quarantined
 
 
-READING, PROCESSING = -1, -2
-"""What the cursor says in place of a row: the next batch is being read; a batch is worked on as a whole."""
-
-
 def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Run the fused steps over the task's input. With a probe, over the probed rows only, writing nothing."""
+    """Run the fused steps over the task's input. With a probe, over the probed row only, writing nothing."""
     steps = load_steps(job)
     manifest = blank(job)
     manifest.accounts = [step.account() for step in steps]
-    warm_up(steps, job.body)
+    called = [step for step in steps if step.stage.kind not in ("read", "gather")]
+    warm_up(called, job.body["columns_in"] | job.body["columns_out"])
     cursor = Cursor(at)
-    last = job.probe[0] if job.probe else None
     with Outputs(staging, job.body) as outputs:
         items = head(job, steps, cursor)
-        while True:
+        while job.probe is None or cursor.batch <= job.probe[0]:
             started = time.perf_counter()
             item = next(items, None)
-            if item is None or (last is not None and cursor.batch > last):
+            if item is None:
                 break
             outcome = Outcome([step.account() for step in steps])
             outcome.accounts[0].seconds += time.perf_counter() - started
-            if isinstance(item, Refused):
+            if isinstance(item, list):
                 refuse(item, steps[0], outcome)
-            elif last is None or cursor.batch == last:
-                cursor.report(PROCESSING)
+            elif job.probe is None or cursor.batch == job.probe[0]:
                 process(item, steps, job, outcome, cursor)
+            cursor.report(WRITING)
             for mine, others in zip(manifest.accounts, outcome.accounts, strict=True):
                 mine.add(others)
             outputs.write(outcome)
-            if not isinstance(item, Refused):
+            if not isinstance(item, list):
                 cursor.advance(item.num_rows)
+        cursor.report(WRITING)
     for account in manifest.accounts:
         account.seconds = round(account.seconds, 4)
     return manifest
 
 
-def warm_up(steps: list[FusedStep], body: Mapping[str, Any]) -> None:
+def warm_up(steps: list[FusedStep], columns: Mapping[str, str]) -> None:
     """Let each stage see one harmless row before the clock of the first record runs: kernels compile, models load.
 
     Whatever a stage makes of this row is thrown away, errors too: they come again with a real row, or never.
     """
-    columns = BASE_COLUMNS | body["columns_in"] | body["columns_out"]
+    columns = BASE_COLUMNS | columns
     row = {name: WARM_VALUES.get(kind) for name, kind in columns.items()}
     batch = pa.RecordBatch.from_pylist([row], shards.arrow_schema(columns))
     for step in steps:
-        if step.stage.kind in ("map", "filter", "expand"):
-            with contextlib.suppress(Exception):
-                step.stage.function(batch, step.config)
+        with contextlib.suppress(Exception):
+            step.stage.function(batch, step.config)
 
 
 WARM_VALUES = {
@@ -153,8 +149,14 @@ class Cursor:
         """Positions in the task's input of the rows that the running stage sees."""
 
     def report(self, row: int) -> None:
-        """Tell the driver which row of the batch is worked on, or `PROCESSING` for all of it, or `READING`."""
+        """Tell the driver which row of the batch is worked on, or `PROCESSING` for all of it, `READING`, `WRITING`."""
         self._at(self.reads if row == READING else self.batch, row)
+
+    def begin(self, rows: np.ndarray) -> None:
+        """A stage begins on these rows, given by their positions in the task's input. A single one is named."""
+        self.rows = rows
+        alone = len(rows) and rows[0] == rows[-1]
+        self.report(int(rows[0]) - self.base if alone else PROCESSING)
 
     def advance(self, rows: int) -> None:
         """The batch is done."""
@@ -222,8 +224,11 @@ def load_decisions(job: Job) -> dict[str, Any]:
         }
 
 
-def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[pa.RecordBatch | Refused]:
-    """The task's rows, in the same batches however often it is asked: poison is named by batch and row."""
+def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[pa.RecordBatch | list[Refused]]:
+    """The task's rows, in the same batches however often it is asked: poison is named by batch and row.
+
+    Refused records come in lists, in their order among themselves: a file of nothing else is not slow for that.
+    """
     body = job.body
     cursor.report(READING)
     if "parent" in body:
@@ -232,25 +237,30 @@ def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[pa.Record
             job.folder(body["parent"]) / shards.KEPT, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
         ):
             yield shards.conform(batch, schema)
+            cursor.report(READING)
         return
     schema = shards.arrow_schema(BASE_COLUMNS | dict(steps[0].stage.adds(steps[0].config)))
     waiting: list[pa.RecordBatch] = []
+    refused: list[Refused] = []
+    rows = size = raw = 0
     for item in read_split(job, steps[0], schema, cursor):
         if isinstance(item, Refused):
-            yield item
+            refused.append(item)
+            raw += len(item.raw)
+            if len(refused) == BATCH_ROWS or raw > BATCH_BYTES:
+                yield refused
+                refused, raw = [], 0
             continue
-        if waiting and not fits(waiting, item):
-            yield merged(waiting)
-            waiting = []
+        more = content_bytes(item)
+        if waiting and (rows + item.num_rows > BATCH_ROWS or size + more > BATCH_BYTES):
+            yield merged(waiting)  # as many as fit: a thousand small files are one batch, not a thousand
+            waiting, rows, size = [], 0, 0
         waiting.append(item)
+        rows, size = rows + item.num_rows, size + more
+    if refused:
+        yield refused
     if waiting:
         yield merged(waiting)
-
-
-def fits(waiting: list[pa.RecordBatch], item: pa.RecordBatch) -> bool:
-    """Whether one more batch is welcome: a thousand small files are then one batch, not a thousand."""
-    rows = sum(batch.num_rows for batch in waiting) + item.num_rows
-    return rows <= BATCH_ROWS and sum(map(content_bytes, waiting)) + content_bytes(item) <= BATCH_BYTES
 
 
 def merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -282,7 +292,7 @@ def read_split(job: Job, reader: FusedStep, schema: pa.Schema, cursor: Cursor) -
 def read_piece(piece: Piece, reader: FusedStep, schema: pa.Schema) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of one piece with their ids, and its refused records."""
     stage = reader.stage
-    for item in stage.function(piece, reader.config):
+    for item in said(stage.function(piece, reader.config), stage, piece):
         if isinstance(item, Refused):
             if item.reason not in stage.refuses:
                 raise StageError(
@@ -296,6 +306,20 @@ def read_piece(piece: Piece, reader: FusedStep, schema: pa.Schema) -> Iterator[p
                 for part in cut(item.slice(first, BATCH_ROWS), BATCH_BYTES):
                     yield with_identity(part, reader, schema)
     changed(piece)
+
+
+def said(items: Iterator[Any], stage: Stage, piece: Piece) -> Iterator[Any]:
+    """What the reader gives; if it raises, the error names reader and piece. What it cannot read it must refuse."""
+    try:
+        yield from items
+    except (DataEngineError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise StageError(
+            f"raised {type(error).__name__}: {error}"[:2000],
+            where=f"{stage.name} on {piece.origin}:{piece.start}",
+            expected="rows, or a refused record with a declared reason",
+        ) from error
 
 
 def changed(piece: Piece) -> None:
@@ -340,9 +364,11 @@ def as_bytes(column: pa.Array) -> Iterator[bytes]:
 
 
 def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Outcome, cursor: Cursor) -> None:
-    """All steps over one batch, without the records known to be poison (with a probe, over the probed rows only)."""
+    """All steps over one batch, without the records known to be poison (with a probe, over the probed row only)."""
     first, reading = steps[0], steps[0].stage.kind == "read"
-    chosen = np.arange(batch.num_rows)[slice(*job.probe[1:]) if job.probe else slice(None)]
+    chosen = np.arange(batch.num_rows)
+    if job.probe:
+        chosen = chosen[job.probe[1] : job.probe[1] + 1]
     poison = {row: reason for row in chosen.tolist() if (reason := job.poison.get(f"{cursor.batch}:{row}")) is not None}
     healthy = np.array([row for row in chosen.tolist() if row not in poison], dtype=np.int64) if poison else chosen
     if poison:
@@ -358,15 +384,21 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
         account.rows_kept += batch.num_rows
         account.bytes_in += size
         account.bytes_out += size
-    result = attempt(batch, cursor.base + healthy, steps, 1 if reading else 0, cursor)
-    broken_stage(result, batch.num_rows)
+    result = Outcome([step.account() for step in steps])
+    size = 1 if cursor.batch in job.careful or -1 in job.careful else batch.num_rows
+    for begin in range(0, batch.num_rows, max(size, 1)):
+        part = slice(begin, begin + size)
+        result.add(
+            attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, 1 if reading else 0, cursor)
+        )
+    broken_stage(result)
     outcome.add(result)
 
 
-def broken_stage(result: Outcome, rows: int) -> None:
-    """Raise StageError if a stage raised on every row of a batch: then it is the stage, not the data."""
+def broken_stage(result: Outcome) -> None:
+    """Raise StageError if a stage raised on every row it saw of a batch: then it is the stage, not the data."""
     for account in result.accounts:
-        if rows >= FAILING_BATCH and account.rows_in and account.quarantined.get("error", 0) == account.rows_in:
+        if account.rows_in >= FAILING_BATCH and account.quarantined.get("error", 0) == account.rows_in:
             detail = next(
                 batch["detail"][0].as_py() for batch in result.quarantined if batch["step"][0].as_py() == account.step
             )
@@ -377,25 +409,28 @@ def broken_stage(result: Outcome, rows: int) -> None:
             )
 
 
-def refuse(refused: Refused, reader: FusedStep, outcome: Outcome) -> None:
-    """A record that the reader could not read: in and quarantined."""
+def refuse(refused: list[Refused], reader: FusedStep, outcome: Outcome) -> None:
+    """Records that the reader could not read: in and quarantined."""
     account = outcome.accounts[0]
-    account.rows_in += 1
-    account.quarantined[refused.reason] = account.quarantined.get(refused.reason, 0) + 1
-    raw = refused.raw[:RAW_BYTES]
-    identity = xxhash.xxh3_128_hexdigest(b"\0".join((reader.lane.encode(), refused.origin.encode(), refused.raw)))
-    row = {
-        "id": identity,
-        "source": reader.lane,
-        "origin": refused.origin,
-        "url": None,
-        "step": reader.name,
-        "stage": reader.stage.name,
-        "reason": refused.reason,
-        "detail": refused.detail,
-        "text": raw.decode("utf-8", "replace"),
-    }
-    outcome.quarantined.append(pa.RecordBatch.from_pylist([row], shards.arrow_schema(QUARANTINE_COLUMNS)))
+    account.rows_in += len(refused)
+    lane = reader.lane.encode()
+    rows = []
+    for record in refused:
+        account.quarantined[record.reason] = account.quarantined.get(record.reason, 0) + 1
+        rows.append(
+            {
+                "id": xxhash.xxh3_128_hexdigest(b"\0".join((lane, record.origin.encode(), record.raw))),
+                "source": reader.lane,
+                "origin": record.origin,
+                "url": None,
+                "step": reader.name,
+                "stage": reader.stage.name,
+                "reason": record.reason,
+                "detail": record.detail,
+                "text": record.raw[:RAW_BYTES].decode("utf-8", "replace"),
+            }
+        )
+    outcome.quarantined.append(pa.RecordBatch.from_pylist(rows, shards.arrow_schema(QUARANTINE_COLUMNS)))
 
 
 def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], todo: int, cursor: Cursor) -> Outcome:
@@ -444,9 +479,9 @@ def through(
         started = time.perf_counter()
         account.rows_in += batch.num_rows
         account.bytes_in += content_bytes(batch)
-        cursor.rows = rows
         stages.watch_rows(cursor)
         if batch.num_rows:
+            cursor.begin(rows)
             batch, rows = APPLY[step.stage.kind](batch, rows, step, outcome, index)
         account.rows_kept += batch.num_rows
         account.bytes_out += content_bytes(batch)
@@ -516,7 +551,8 @@ def apply_expand(
     parents = np.asarray(parents, dtype=np.int64)
     if len(parents) and (np.diff(parents) < 0).any():
         raise StageError("gave new rows out of the order of their parents", where=step.stage.name)
-    after = with_columns(batch.take(parents), dict(columns), step)
+    kept = [name for name in batch.schema.names if name not in columns]  # a text that is replaced is not copied k times
+    after = with_columns(batch.select(kept).take(pa.array(parents)), dict(columns), step)
     numbers = np.arange(len(parents)) - np.searchsorted(parents, parents)
     ids = batch.column("id").take(parents)
     fresh = [

@@ -17,7 +17,7 @@ from pathlib import Path
 from dataengine import shards
 from dataengine.errors import RunFailed
 from dataengine.tasks import Job, blank
-from dataengine.threads import THREAD_VARIABLES
+from dataengine.threads import THREAD_VARIABLES, die_with_parent
 
 
 def train(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
@@ -41,6 +41,7 @@ def train(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
             stdout=log,
             stderr=log,
             env=environment,
+            preexec_fn=die_with_parent,  # else a killed worker would leave a trainer behind, holding its folder
             check=False,
         ).returncode
     if code:

@@ -93,7 +93,7 @@ def where(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
 
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
-    """One connection per process that reaches nothing outside it. Opening it costs 20 ms."""
+    """One connection per process that reaches nothing outside it."""
     import duckdb
 
     connection = duckdb.connect(":memory:", config={
