@@ -414,8 +414,8 @@ def doctor(out: Path, as_json: bool) -> None:
 def _from_standard_input() -> str:
     """The query that is piped in. A person at a terminal who gave none made a mistake."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise QueryRefused("there is no query", write='dataengine sql RUN "SELECT step, reason, rows FROM reasons", or a '
-                                                      "query on standard input")
+        raise QueryRefused("there is no query", expected="a query as an argument, or on standard input",
+                           write='dataengine sql RUN "SELECT step, reason, rows FROM reasons"')
     return sys.stdin.read()
 
 

@@ -141,8 +141,8 @@ class Progress:
             self._heart.join()
             self._heart = None
         if self._live is not None:
-            live, self._live = self._live, None
-            live.stop()
+            self._live.stop()
+            self._live = None
 
     # --- one segment in words ---
 
@@ -217,8 +217,9 @@ class Progress:
     def _cells(self, name: str, pace: Pace, now: float) -> tuple[str, ...]:
         seconds, left = pace.seconds(now), pace.left(now)
         rates = (number(round(pace.rows / seconds)), f"{pace.bytes / seconds / 1e6:.1f}") if pace.rows else ("", "")
-        return (safe_text(name, NAME_WIDTH), f"{pace.done}/{pace.total}", *rates, number(pace.kept) if pace.rows else "",
-                duration(left) if left is not None else "", _reasons(pace.lost))
+        return (safe_text(name, NAME_WIDTH), f"{pace.done}/{pace.total}", *rates,
+                number(pace.kept) if pace.rows else "", duration(left) if left is not None else "",
+                _reasons(pace.lost))
 
     def _shown(self) -> list[tuple[str, Pace]]:
         """The last segments that are done and the first that are not: what one wants to see as it goes by."""

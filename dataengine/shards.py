@@ -272,7 +272,7 @@ class Manifest:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest:
+    def from_json(cls, text: str | bytes) -> Manifest:
         """Inverse of `to_json`."""
         data = json.loads(text)
         data["files"] = {name: FileRecord(**record) for name, record in data["files"].items()}
@@ -282,18 +282,19 @@ class Manifest:
 
 def task_folder(run: Path, segment: str, address: str) -> Path:
     """Where the task of this address lives in the run."""
-    return run / "steps" / segment / address
+    return run.joinpath("steps", segment, address)
 
 
 def is_committed(folder: Path) -> bool:
     """Whether the task of this folder is done."""
-    return (folder / MANIFEST).is_file()
+    return os.path.isfile(f"{folder}/{MANIFEST}")
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a committed task."""
     try:
-        return Manifest.from_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        with open(f"{folder}/{MANIFEST}", "rb") as file:
+            return Manifest.from_json(file.read())
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CorruptShard(f"the manifest cannot be read: {error}", where=str(folder / MANIFEST)) from error
 

@@ -78,9 +78,9 @@ class ClassifierConfig(TableConfig):
     """Lanes whose text is not."""
     holdout: float = Field(0.1, gt=0, lt=1)
     """Share of the documents kept from training, on which precision and recall are measured."""
-    dimension: int = Field(64, ge=1, le=1000)
+    dimension: int = Field(16, ge=1, le=1000)
     """Width of a word vector."""
-    epochs: int = Field(5, ge=1, le=1000)
+    epochs: int = Field(10, ge=1, le=1000)
     """Passes over the training documents."""
     learning_rate: float = Field(0.5, gt=0)
     """Step size at the start."""

@@ -88,7 +88,7 @@ def test_a_terminal_gets_a_live_table_without_anything_hostile_in_it():
         clock.now += 1
         progress.task_done(f"x{HOSTILE}", manifest(reason=HOSTILE))
     said = stream.getvalue()
-    assert "1/2" in said and "docs/s" in said and "1 of 2 tasks done" in said
+    assert "1/2" in said and "segment" in said and "1 of 2 tasks done" in said
     assert "]0;title" not in said.replace("\\x1b]0;title", "")
     assert not set(said) & set("\x07\x9b\x00\x7f\u202e\u200b")
 
