@@ -433,6 +433,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. Users' mistakes are said in words, our own are written to a file."""
     from dataengine.terminal import safe_text
 
+    _reopen_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -456,6 +457,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         _complain(_recorded_fault(error))
         return 1
+
+
+def _reopen_closed_streams() -> None:
+    """Put nothing in the place of closed standard streams: else the next file opened would get their text."""
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _complain(text: str) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dataengine.errors import QueryRefused
-from dataengine.judged import judge, measures
+from dataengine.judged import judge, load, measures
 from dataengine.ledger import Ledger, Shard, Step, require_regular
 from dataengine.shards import DROPPED, KEPT, QUARANTINED
 from dataengine.sql import PLAINLY
-from dataengine.terminal import clip, plural, safe_text, say, width_of, wrapped
+from dataengine.terminal import clip, plural, safe_text, say, to_json, width_of, wrapped
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +37,8 @@ class Verdict:
     said: list[str] = field(default_factory=list)
     """The rules in words."""
     measured: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of the step at which the document's way ended: what the recipe told it."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,16 @@ def _verdict(step: Step, row: dict[str, Any], outcome: str) -> Verdict:
     ended = outcome in {"dropped", "quarantined"}
     reason, detail = (row.get("reason") or "", row.get("detail") or "") if ended else ("", "")
     return Verdict(step.step, step.stage, outcome, reason, detail, [vars(rule) for rule in rules],
-                   [str(rule) for rule in rules], measured)
+                   [str(rule) for rule in rules], measured, _settings(step) if ended else {})
+
+
+def _settings(step: Step) -> dict[str, Any]:
+    """The values of the step's config that are not the stage's defaults."""
+    known = load(step.stage)
+    defaults = {name: info.get_default(call_default_factory=True) for name, info in known.config.model_fields.items()
+                if not info.is_required()} if known else {}
+    return {name: value for name, value in step.config.items()
+            if value is not None and to_json(value) != to_json(defaults.get(name))}
 
 
 def ends(explanation: Explanation) -> list[str]:
@@ -202,11 +213,18 @@ def ends(explanation: Explanation) -> list[str]:
         if last is not None:
             broken = [said for rule, said in zip(last.rules, last.said, strict=True)
                       if rule["broken"] and rule["reason"] == last.reason]
+            twin = explanation.duplicate_of if "duplicate_of" in last.measured else None
+            because = broken[0] if broken else last.detail or (f"{twin['id']} stayed" if twin else _said(last.settings))
             found.append(f"{passage.outcome} by {safe_text(last.step)} ({safe_text(last.stage)}) for "
-                         f"{safe_text(last.reason)}" + (f": {clip(broken[0], 160)}" if broken else ""))
+                         f"{safe_text(last.reason)}" + (f": {clip(because, 160)}" if because else ""))
         elif passage.final:
             found.append(f"kept at the end of lane {safe_text(passage.lane)}")
     return found
+
+
+def _said(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value if isinstance(value, str) else to_json(value)}"
+                     for name, value in settings.items())
 
 
 def show(explanation: Explanation) -> None:

@@ -1,7 +1,8 @@
 """Named places where a test may make the process die or the disk fail. Without DATAENGINE_FAULT they do nothing.
 
-``DATAENGINE_FAULT=after_rename:kill@2:/tmp/once`` kills the second time that a process passes ``after_rename``, but only
-the process that is first to create ``/tmp/once``. ``enospc`` and ``eio`` raise the operating system's error instead.
+``DATAENGINE_FAULT=after_rename:kill@2:/tmp/once`` kills the second time that a process passes ``after_rename``, but
+only the process that is first to create ``/tmp/once``. ``enospc`` and ``eio`` raise the operating system's error
+instead.
 """
 
 from __future__ import annotations

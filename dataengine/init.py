@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dataengine import stage
 from dataengine.errors import InputError
 from dataengine.locate import key, shown, string
+from dataengine.terminal import number, plural, size
 from dataengine.words import clipped
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ MOST_SNIFFED = 500
 """Files ending in ``.json`` that are opened to see whether they are JSON Lines."""
 MOST_LISTED = 20
 """Files that a recipe names one by one; more are named by patterns."""
+MOST_ENDINGS = 8
+"""Endings of files left aside that are named."""
 
 _ADDRESS = re.compile(r"https?://\S+$")
 
@@ -45,13 +49,17 @@ class Lane:
 
     name: str
     about: str
-    files: int
-    size: int
+    sizes: Mapping[str, int]
+    """Bytes of every file, by its path."""
     blocks: str
 
     @property
+    def size(self) -> int:
+        return sum(self.sizes.values())
+
+    @property
     def summary(self) -> str:
-        return f"{self.files:,} {'file' if self.files == 1 else 'files'}, {_bytes(self.size)}"
+        return f"{plural(len(self.sizes), 'file')}, {size(self.size)}"
 
 
 def write_recipe(folder: Path, out: Path) -> str:
@@ -73,7 +81,8 @@ def write_recipe(folder: Path, out: Path) -> str:
     if not lanes:
         raise InputError("no file of a format that dataengine reads was found", where=str(folder),
                          expected="JSON Lines, Parquet, text, HTML, source code, WARC or WET")
-    text = _recipe(_name(folder), where, lanes)
+    unread = _unread(lanes, where, base)
+    text = _recipe(_name(folder), where, lanes, unread)
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -82,7 +91,8 @@ def write_recipe(folder: Path, out: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from None
     found = "\n".join(f"  {lane.name}: {lane.about}, {lane.summary}" for lane in lanes)
-    return f"wrote {out}:\n{found}\nnext: dataengine check {out}, then dataengine run {out}"
+    left = f"\n  not read: {unread}" if unread else ""
+    return f"wrote {out}:\n{found}{left}\nnext: dataengine plan {out}, then dataengine run {out}"
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -100,27 +110,43 @@ def _lanes(where: str, base: Path) -> Iterator[Lane]:
         weights = _weights(reader, where, base)
         if weights:
             blocks = _read(name, reader, [where]) + "".join(then(name) for then in stages)
-            yield Lane(name, about, len(weights), sum(weights), blocks)
+            yield Lane(name, about, weights, blocks)
     weights = _weights("read.wet", where, base, only=".wet")
     if weights:
         paths = [where] if not _weights("read.warc", where, base) else [f"{_literal(where)}/**/*.wet*"]
         blocks = _read("wet", "read.wet", paths) + _prose("wet")
-        yield Lane("wet", "WET archives, the text of web pages", len(weights), sum(weights), blocks)
+        yield Lane("wet", "WET archives, the text of web pages", weights, blocks)
 
 
-def _weights(reader: str, where: str, base: Path, only: str = "") -> list[int]:
+def _sizes(files: Sequence[Found]) -> dict[str, int]:
+    return {file.path: file.size for file in files}
+
+
+def _unread(lanes: Sequence[Lane], where: str, base: Path) -> str:
+    """How many files of the folder no lane reads, by their endings; nothing where all are read."""
+    taken = {path for lane in lanes for path in lane.sizes}
+    left = [file.path for file in _found(where, base, ("",)) if file.path not in taken]
+    if not left:
+        return ""
+    endings = Counter(os.path.splitext(path)[1].lower() or "without an ending" for path in left)
+    said = ", ".join(f"{shown(ending)} {number(count)}" for ending, count in endings.most_common(MOST_ENDINGS))
+    more = f" and {len(endings) - MOST_ENDINGS} more" if len(endings) > MOST_ENDINGS else ""
+    return f"{plural(len(left), 'file')} of other kinds: {said}{more}"
+
+
+def _weights(reader: str, where: str, base: Path, only: str = "") -> dict[str, int]:
     """The sizes of the files that this reader would read, in bytes."""
     found = stage.load(reader)
     assert found.pieces is not None, "a reader has pieces"
     try:
         pieces = list(found.pieces(found.config(paths=where), base))  # type: ignore[call-arg]
     except InputError:  # there is none of this format
-        return []
+        return {}
     sizes: dict[str, int] = {}
     for piece in pieces:
         if only in piece.origin.lower():
             sizes[piece.path] = sizes.get(piece.path, 0) + piece.weight
-    return list(sizes.values())
+    return sizes
 
 
 def _found(where: str, base: Path, endings: tuple[str, ...]) -> list[Found]:
@@ -143,7 +169,7 @@ def _json_lanes(where: str, base: Path) -> Iterator[Lane]:
     text, url = _text_field(records), _url_field(records)
     paths = [where] if len(lines) == len(files) else _chosen(lines, where, base)
     blocks = _read("records", "read.jsonl", paths, _fields(text, url)) + _prose("records")
-    yield Lane("records", "JSON Lines, one document a line", len(lines), sum(file.size for file in lines), blocks)
+    yield Lane("records", "JSON Lines, one document a line", _sizes(lines), blocks)
 
 
 def _is_json_lines(file: Found, number: int) -> bool:
@@ -169,7 +195,7 @@ def _parquet_lanes(where: str, base: Path) -> Iterator[Lane]:
     records = _parquet_records(files[0].path)
     text, url = _text_field(records), _url_field(records)
     blocks = _read("tables", "read.parquet", [where], _fields(text, url)) + _prose("tables")
-    yield Lane("tables", "Parquet files, one document a row", len(files), sum(file.size for file in files), blocks)
+    yield Lane("tables", "Parquet files, one document a row", _sizes(files), blocks)
 
 
 def _head(file: Found) -> bytes:
@@ -289,22 +315,26 @@ def _prose(lane: str) -> str:
     return _table(header, "only text in some languages; delete this block to keep all", [
         ("stage", '"filter.language"', "fastText's lid.176, on the first 1,000 characters"),
         ("keep", '["en"]', "codes of the languages to keep"),
+        ("min_confidence", "0.65", "how sure it must be; short or technical text needs less"),
     ]) + _table(header, "only text that reads like prose; what is dropped is kept apart, with its reason", [
         ("stage", '"filter.gopher"', "word counts, symbols, bullet points, stop words (arXiv:2112.11446)"),
         ("min_words", "50", "fewest words"),
+        ("min_alphabetic_word_ratio", "0.8", "share of words that hold a letter; technical text has less"),
         ("min_stop_words", "2", "fewest English stop words; 0 for other languages"),
     ]) + _table(header, "only text that does not repeat itself", [
         ("stage", '"filter.repetition"', "lines, paragraphs and n-grams that come again (arXiv:2112.11446)"),
     ])
 
 
-def _recipe(name: str, where: str, lanes: Sequence[Lane]) -> str:
+def _recipe(name: str, where: str, lanes: Sequence[Lane], unread: str) -> str:
     size = sum(lane.size for lane in lanes)
     found = "".join(f"# {lane.about}: {lane.summary}\n" for lane in lanes)
+    found += f"# not read: {unread}\n" if unread else ""
     head = (
         f"# A recipe for {clipped(shown(where), 80)}, written by `dataengine init`. Change what you like.\n#\n"
         f"{found}#\n"
         "# A lane is a list of blocks, run from top to bottom; to see what a block does, delete it and run again.\n"
+        "# What a block may be told: dataengine stages show filter.gopher\n"
     )
     names = [lane.name for lane in lanes]
     taken = string(names[0]) if len(names) == 1 else "[" + ", ".join(map(string, names)) + "]"
@@ -326,10 +356,11 @@ def _recipe(name: str, where: str, lanes: Sequence[Lane]) -> str:
     ]) + _table("[mix.all]", "what a model is trained on", [
         ("from", '"corpus"', "the lanes whose documents are mixed"),
         ("max_epochs", _each(names), "how often each source may be repeated"),
-        ("heldout", "0.02", "share of the documents that are kept to measure the model on"),
+        ("heldout", _heldout(size), "share of the documents that are kept to measure the model on"),
     ]) + (
-        "\n# To train a small model on it, take the marks of comment away:\n# [train.base]\n# mix = \"all\"\n"
-        "# model = { width = 128, layers = 4, heads = 4 }\n"
+        "\n# To train a small model on it, take the marks of comment away (it needs torch: dataengine doctor):\n"
+        "# [train.base]\n# mix = \"all\"\n# model = { width = 128, layers = 4, heads = 4 }\n"
+        "# prompts = [\"The\"]\n"
     )
 
 
@@ -341,6 +372,11 @@ def _vocabulary(size: int) -> int:
     """About what SentencePiece can fill from a corpus of this many bytes."""
     limits = ((200_000, 400), (2_000_000, 1_000), (20_000_000, 4_096), (200_000_000, 16_384))
     return next((vocabulary for limit, vocabulary in limits if size < limit), 32_768)
+
+
+def _heldout(size: int) -> str:
+    """A share that leaves some documents of every source to measure on, and does not waste a large corpus."""
+    return "0.1" if size < 2_000_000 else "0.05" if size < 20_000_000 else "0.01" if size > 2_000_000_000 else "0.02"
 
 
 def _name(folder: Path) -> str:
@@ -365,11 +401,3 @@ def _literal(path: str) -> str:
 
 def _is_unicode(text: str) -> bool:
     return not any(0xD800 <= ord(char) <= 0xDFFF for char in text)
-
-
-def _bytes(size: int) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}"
-        size /= 1000  # type: ignore[assignment]
-    return f"{size:,.1f} TB"

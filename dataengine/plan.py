@@ -170,7 +170,8 @@ def digest(value: Any) -> str:
 
 
 def make(recipe: Recipe, out: Path) -> Plan:
-    """The plan of a recipe for a run in `out`. Raises RecipeError with all that is wrong, InputError for missing files."""
+    """The plan of a recipe for a run in `out`. Raises RecipeError with all that is wrong, InputError for missing files.
+    """
     return _Planner(recipe, out).plan()
 
 

@@ -169,15 +169,21 @@ class Progress:
     # --- where it goes ---
 
     def _line(self, text: str) -> None:
-        if not self.quiet:
-            self.stream.write(safe_text(text) + "\n")
-            self.stream.flush()
+        self._write(safe_text(text))
 
     def _json(self, event: str, **values: Any) -> None:
-        if not self.quiet:
-            elapsed = round(self.clock() - self.begin, 3)
-            self.stream.write(to_json({"event": event, "elapsed": elapsed, **values}) + "\n")
+        elapsed = round(self.clock() - self.begin, 3)
+        self._write(to_json({"event": event, "elapsed": elapsed, **values}))
+
+    def _write(self, line: str) -> None:
+        """A reader that hung up ends the telling, not the run."""
+        if self.quiet:
+            return
+        try:
+            self.stream.write(line + "\n")
             self.stream.flush()
+        except BrokenPipeError:
+            self.quiet = True
 
     def _go_live(self) -> None:
         from rich.console import Console

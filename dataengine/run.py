@@ -296,7 +296,8 @@ class Driver:
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
-        """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once. Then KeyboardInterrupt."""
+        """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once. Then KeyboardInterrupt.
+        """
 
         def interrupted(signum: int, frame: Any) -> None:
             self.interrupts += 1  # the first is seen between two events, where nothing is half done
@@ -364,6 +365,12 @@ def _as_error(kind: str, error: dict[str, Any], out: Path) -> Exception:
 
 def _make_writable(out: Path) -> None:
     try:
+        os.path.abspath(out).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            "the folder of a run must have a name in UTF-8", where=ascii(str(out)), write="--out with another folder"
+        ) from None
+    try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / f".writable.{os.getpid()}"
         probe.touch()
@@ -430,9 +437,9 @@ def check_quarantine(plan: Plan) -> None:
         if segment.kind != "rows":
             continue
         for task in segment.tasks:
-            for account in shards.read_manifest(task.ref.folder(plan.out)).accounts:
-                read += account.rows_in if account.stage.startswith(("read.", "make.")) else 0
-                bad += sum(account.quarantined.values())
+            accounts = shards.read_manifest(task.ref.folder(plan.out)).accounts
+            read += accounts[0].rows_in if "split" in task.body else 0
+            bad += sum(sum(account.quarantined.values()) for account in accounts)
     limit = plan.recipe.run.max_quarantined
     if bad > limit * max(read, 1):
         raise QuarantineExceeded(

@@ -97,6 +97,7 @@ def _lost(account: Account) -> int:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 Column = tuple[str, list[str]]
+NAMES = {"step", "stage"}
 
 
 def show(ledger: Ledger) -> None:
@@ -105,10 +106,10 @@ def show(ledger: Ledger) -> None:
     columns = _fitting(_columns(accounts), width_of())
     widths = [max(map(len, (name, *cells)), default=0) for name, cells in columns]
     heads = [name for name, _ in columns]
-    say(_line(heads, widths).rstrip())
+    say(_line(heads, heads, widths))
     say("─" * (sum(widths) + 2 * (len(widths) - 1)))
     for index, account in enumerate(accounts):
-        say(_line([cells[index] for _, cells in columns], widths).rstrip())
+        say(_line(heads, [cells[index] for _, cells in columns], widths))
         for kind in ("dropped", "quarantined"):
             reasons = _reasons(account, kind)
             if reasons:
@@ -149,17 +150,17 @@ def _pace(account: Account) -> str:
 
 def _fitting(columns: list[Column], room: int) -> list[Column]:
     """Without the columns that can be missed, where the terminal is too narrow for all."""
-    for name in ("text", "MB/s", "seconds", "quarantined", "created"):
+    for name in ("text", "MB/s", "seconds", "quarantined", "created", "stage"):
         if sum(max(map(len, (head, *cells))) + 2 for head, cells in columns) - 2 <= room:
             break
         columns = [column for column in columns if column[0] != name]
     return columns
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
+def _line(heads: list[str], cells: list[str], widths: list[int]) -> str:
     """Names to the left, numbers to the right."""
-    return "  ".join(cell.ljust(width) if index < 2 else cell.rjust(width)
-                     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+    return "  ".join(cell.ljust(width) if column in NAMES else cell.rjust(width)
+                     for column, cell, width in zip(heads, cells, widths, strict=True)).rstrip()
 
 
 def _reasons(account: Account, kind: str) -> str:

@@ -100,6 +100,7 @@ def show(ledger: Ledger) -> None:
     _show_figures(ledger, hidden={"mix", *({"tokens"} if mixed else ()), *({"train"} if trained else ())})
     _show_mixtures(mixed)
     _show_trainings(trained)
+    _show_unmeasured(trained, mixed)
     _show_samples(trained)
 
 
@@ -135,6 +136,17 @@ def _show_mixtures(mixed: list[dict[str, Any]]) -> None:
             say(wrapped(f"{safe_text(mix['mix'])}: {source['asked']:.1%} of {safe_text(source['source'])} asked for, "
                         f"but it has {plural(source['train_tokens'], 'token')}: nothing of it is drawn",
                         first="! ", indent="    "))
+
+
+def _show_unmeasured(trained: list[dict[str, Any]], mixed: list[dict[str, Any]]) -> None:
+    """Sources of which no document was held out: nobody can say whether the model learnt them."""
+    used = {training["mix"] for training in trained}
+    for mix in mixed:
+        blind = [source["source"] for source in mix["sources"] if source["share"] and not source["heldout_tokens"]]
+        if mix["mix"] in used and blind:
+            names = safe_text(", ".join(blind))
+            say(wrapped(f"{safe_text(mix['mix'])}: no document of {names} is held out, so what is learnt of it is not "
+                        "measured; a larger heldout of the mix helps", first="! ", indent="    "))
 
 
 def _show_trainings(trained: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from dataengine import stage as stages
 from dataengine.errors import InputError
 from dataengine.stage import Stage
-from dataengine.terminal import safe_text, say, table, to_json
+from dataengine.terminal import NO_BREAK, safe_text, say, table, to_json, wrapped
 
 
 def listed() -> list[dict[str, str]]:
@@ -92,20 +93,29 @@ def show_one(name: str) -> None:
     found = described(name)
     say(f"{found['name']}  ({found['kind']}, version {found['version']})")
     say()
-    say(safe_text(found["doc"], multiline=True))
+    say("\n\n".join(map(_paragraph, found["doc"].split("\n\n"))))
     say()
     if found["settings"]:
         table(["setting", "type", "default", "what it means"],
               [[field["name"], field["type"], "(required)" if field["required"] else to_json(field["default"]),
                 field["help"].replace("\n", " ")] for field in found["settings"]], cell=400)
-    if found["reads"]:
-        say(f"reads    {', '.join(map(safe_text, found['reads']))}")
-    if found["adds"]:
-        columns = (f"{safe_text(column)} ({safe_text(kind)})" for column, kind in found["adds"].items())
-        say(f"adds     {', '.join(columns)}")
+        say()
+    _listed("reads", found["reads"])
+    _listed("adds", [f"{column} ({kind})" for column, kind in found["adds"].items()])
     for rule in found["rules"]:
-        say(f"drops    {safe_text(rule['reason'])} when {safe_text(rule['drops_when'])}")
-    if found["drops_for"]:
-        say(f"drops    {safe_text(found['drops_for'])}")
-    if found["refuses"]:
-        say(f"refuses  {', '.join(map(safe_text, found['refuses']))}")
+        _listed("drops", [f"{rule['reason']} when {rule['drops_when']}"], whole=False)
+    _listed("drops", [found["drops_for"]] if found["drops_for"] else [])
+    _listed("refuses", found["refuses"])
+
+
+def _paragraph(text: str) -> str:
+    """Running text folded to the terminal's width; what is indented stays as it is."""
+    indented = any(line.startswith(" ") for line in text.splitlines())
+    return safe_text(text, multiline=True) if indented else wrapped(safe_text(" ".join(text.split())))
+
+
+def _listed(what: str, names: Iterable[str], *, whole: bool = True) -> None:
+    """A line or more, where there are names. `whole`: no name is divided."""
+    said = ", ".join(safe_text(name).replace(" ", NO_BREAK if whole else " ") for name in names)
+    if said:
+        say(wrapped(said, first=f"{what:<9}", indent=" " * 9))

@@ -20,7 +20,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 PIPE_WIDTH = 120
 """Columns off a terminal: what a log viewer or a pull request shows without a scroll bar."""
 NARROWEST = 40
-GAP, LEAST = 2, 12
+GAP, LEAST = 2, 10
 """Spaces between the columns of a table; the width below which a column is not read but guessed."""
 
 _HIDDEN = re.compile(

@@ -97,7 +97,7 @@ def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
 
 
 def cap_memory(limit: int) -> None:
-    """Cap the heap, where the system can: an allocation beyond it fails as MemoryError. No core files: they hold data."""
+    """Cap the heap, where the system can: what goes beyond it fails as MemoryError. No core files: they hold data."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limit and sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -15,7 +15,8 @@ import pytest
 from dataengine import cli
 from dataengine.cli import main
 from dataengine.errors import QuarantineExceeded
-from tests.fake_run import HOSTILE, doc_id, hostile_run, small_run
+from dataengine.shards import Account
+from tests.fake_run import HOSTILE, FakeRun, doc_id, hostile_run, row, small_run
 
 FORBIDDEN = {*range(0x00, 0x0A), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x200B, 0x202C, 0x202E, 0x2028}
 
@@ -154,6 +155,14 @@ def test_a_reader_that_hangs_up_is_no_fault(run):
         assert process.wait(30) in {1, 141}
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_fault(run, closed, tmp_path):
+    command = f"'{sys.executable}' -m dataengine.cli status '{run}' {closed}"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [])
+
+
 def test_an_ascii_terminal_gets_escapes_and_no_fault(run):
     command = [sys.executable, "-m", "dataengine.cli", "sql", run, "SELECT 'naïve 日本' AS x"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
@@ -286,3 +295,107 @@ def test_no_verb_repeats_a_hostile_argument_raw(call, arguments, tmp_path, monke
     _, out, err = call(*(argument.replace("\0", "") for argument in arguments))  # no system passes a NUL in arguments
     assert not {ord(c) for c in out + err} & FORBIDDEN
     assert "fault of dataengine" not in err
+
+
+# --- what a stranger needs --------------------------------------------------------------------------------------------
+
+
+def test_sql_reads_the_query_from_standard_input(call, run, monkeypatch):
+    for arguments in (["sql", run], ["sql", run, "-"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("SELECT count(*) AS n\nFROM docs -- all of them"))
+        assert json.loads(call(*arguments, "--json")[1]) == [{"n": 3}]
+
+
+def test_a_person_at_a_terminal_who_gives_no_query_is_told(call, run, monkeypatch):
+    class Keyboard(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    code, _, err = call("sql", run)
+    assert code == 2 and "there is no query" in err
+
+
+def completed(words, cwd):
+    """What bash would offer for the last of the words."""
+    environment = os.environ | {"_DATAENGINE_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words),
+                                "COMP_CWORD": str(len(words) - 1),
+                                "PYTHONPATH": os.pathsep.join([str(Path(cli.__file__).parents[1]), *sys.path[1:]])}
+    done = subprocess.run([sys.executable, "-m", "dataengine.cli"], cwd=cwd, env=environment, check=True,
+                          capture_output=True, text=True)
+    return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+def test_the_shell_completes_verbs_runs_stages_and_options(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for name in ("atlas", "atom"):
+        small_run(tmp_path / "runs" / name)
+    assert {"run", "status"} <= completed(["dataengine", ""], tmp_path)
+    assert completed(["dataengine", "explain", "at"], tmp_path) >= {"atlas", "atom"}
+    assert "atom" in completed(["dataengine", "sql", "ato"], tmp_path)
+    found = completed(["dataengine", "stages", "show", "filter.g"], tmp_path)
+    assert "filter.gopher" in found and not [name for name in found if not name.startswith("filter.g")]
+    assert "--workers" in completed(["dataengine", "run", "--wo"], tmp_path)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_help_says_how_completion_is_switched_on_and_it_is_so(call, shell):
+    line = next(line for line in call("--help")[1].splitlines() if f"{shell}_source" in line)
+    assert f"_DATAENGINE_COMPLETE={shell}_source dataengine" in line
+    if shell == "bash":  # click asks the shell itself for its version
+        return
+    script = subprocess.run([sys.executable, "-m", "dataengine.cli"], capture_output=True, text=True,
+                            env=os.environ | {"_DATAENGINE_COMPLETE": f"{shell}_source"})
+    assert "_DATAENGINE_COMPLETE" in script.stdout
+
+
+EXAMPLES = {"init", "check", "plan", "status", "sql", "inspect", "explain", "verify", "gc", "stages", "stages list",
+            "stages show", "schema", "doctor"}
+"""All but that of `run`, which takes minutes; what it runs is planned here by the example of `plan`."""
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """A folder in which the examples of the help texts can be typed: recipes, a run of that name, somebody's files."""
+    folder = tmp_path_factory.mktemp("examples")
+    (folder / "recipes").mkdir()
+    source = Path(cli.__file__).parents[1]
+    (folder / "recipes" / "quickstart.toml").write_text((source / "recipes" / "quickstart.toml").read_text())
+    run = FakeRun(folder / "runs" / "quickstart")
+    segment = run.segment("prose.0-1", "prose", [("prose.0", "read.text", {}), ("prose.1", "filter.gopher", {})])
+    run.task(segment, dropped=[row(1, step="prose.1", stage="filter.gopher", reason="too_few_words")],
+             accounts=[Account("prose.0", "prose", "read.text", 1, 0, 1),
+                       Account("prose.1", "prose", "filter.gopher", 1, 0, 0, {"too_few_words": 1})])
+    run.save()
+    (folder / "crawl").mkdir()
+    (folder / "crawl" / "a.txt").write_text("some text")
+    command = folder / "bin" / "dataengine"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nPYTHONPATH='{source}' exec '{sys.executable}' -m dataengine.cli \"$@\"\n")
+    command.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("verb", sorted(EXAMPLES))
+def test_the_example_in_the_help_runs_as_it_stands(verb, quickstart):
+    command = dict(commands())[tuple(verb.split())]
+    example = command.help.partition("Example: ")[2].strip()
+    assert example.startswith(f"dataengine {verb.split()[0]}")
+    environment = os.environ | {"HOME": str(quickstart), "PATH": f"{quickstart / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", example], cwd=quickstart, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout or json.loads((quickstart / "recipe.schema.json").read_text())["properties"]
+
+
+def test_every_verb_has_an_example(quickstart):
+    assert {" ".join(path) for path, _ in commands()} == EXAMPLES | {"run"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_tables_of_rows_stay_within_the_terminal(call, run, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    for arguments in (["sql", run, "FROM docs"], ["sql", run, "FROM shards"], ["sql", run, "FROM steps"],
+                      ["stages", "list"], ["stages", "show", "filter.gopher"], ["status", run]):
+        out = call(*arguments)[1]
+        lines = [line for line in out.splitlines() if "  (" not in line]
+        assert max(map(len, lines)) <= width, arguments

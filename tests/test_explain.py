@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from dataengine import stage as stages
 from dataengine.errors import CorruptShard, QueryRefused
-from dataengine.explain import explain
+from dataengine.explain import ends, explain
 from dataengine.inspect_run import choose, samples
 from dataengine.judged import judge
 from dataengine.ledger import Ledger, Step
@@ -92,6 +93,25 @@ def test_an_id_that_is_not_there_is_an_error_in_words(ledger, identity):
     with pytest.raises(QueryRefused, match="no document has this id") as caught:
         explain(ledger, identity)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "outcome"), [
+    (1, ["kept at the end of lane corpus"]),
+    (3, ["dropped by web.1 (filter.gopher) for too_few_words: words = 10, dropped if < min_words (50): drops"]),
+    (4, ["quarantined by web.0 (read.jsonl) for bad_json: line 4: expected a value"]),
+    (5, [f"dropped by corpus.0 (dedup.exact) for same_text: {doc_id(1)} stayed"]),
+])
+def test_the_outcome_is_said_in_one_sentence(ledger, number, outcome):
+    assert ends(explain(ledger, doc_id(number))) == outcome
+
+
+def test_a_condition_that_did_not_hold_is_quoted(tmp_path):
+    run = FakeRun(tmp_path / "r")
+    segment = run.segment("web.0", "web", [("web.0", "filter.where", {"where": "words > 5 and lang = 'en'"})])
+    lost = row(1, matched=False, step="web.0", stage="filter.where", reason="not_matched")
+    run.task(segment, more={"matched": pa.bool_()}, dropped=[lost])
+    (outcome,) = ends(explain(Ledger.open(run.save()), doc_id(1)))
+    assert outcome == "dropped by web.0 (filter.where) for not_matched: where = words > 5 and lang = 'en'"
 
 
 def test_an_empty_run_explains_nothing(tmp_path):

@@ -191,4 +191,20 @@ def test_what_cannot_be_done_is_said(tmp_path):
 def test_the_summary_says_what_was_found_and_what_to_do_next(tmp_path):
     write(tmp_path / "mine/a.jsonl", {"text": "a" * 989})
     said = write_recipe(tmp_path / "mine", tmp_path / "r.toml")
-    assert "1 file, 1 kB" in said and f"dataengine check {tmp_path / 'r.toml'}" in said
+    assert "1 file, 1.0 kB" in said and f"dataengine plan {tmp_path / 'r.toml'}" in said
+
+
+def test_files_that_no_reader_reads_are_counted_by_their_endings(tmp_path):
+    write(tmp_path / "mine/a.jsonl", {"text": "a" * 989})
+    for name in ("b.JPG", "c.jpg", "d.mp4", "Makefile2", ".hidden"):
+        (tmp_path / "mine" / name).write_bytes(b"x")
+    said = write_recipe(tmp_path / "mine", tmp_path / "r.toml")
+    assert "\n  not read: 4 files of other kinds: .jpg 2, " in said and ".mp4 1" in said and "hidden" not in said
+    assert "# not read: 4 files of other kinds: .jpg 2" in (tmp_path / "r.toml").read_text()
+
+
+@pytest.mark.parametrize(("documents", "share"), [(1, "0.1"), (3000, "0.05")])
+def test_of_a_small_corpus_more_is_held_out(tmp_path, documents, share):
+    write(tmp_path / "mine/a.jsonl", *[{"text": "a" * 989}] * documents)
+    write_recipe(tmp_path / "mine", tmp_path / "r.toml")
+    assert f"\nheldout = {share}" in (tmp_path / "r.toml").read_text()

@@ -71,3 +71,11 @@ def test_a_notebook_shows_the_funnel_and_nothing_from_data_is_markup(run, tmp_pa
 def test_the_tour_in_the_docstring_is_about_functions_that_exist():
     assert all(hasattr(dataengine, name) for name in dataengine.__all__)
     assert all(f"dataengine.{name}(" in dataengine.__doc__ for name in dataengine.__all__ if name != "__version__")
+
+
+def test_a_plan_names_its_folder_in_full_so_that_the_trainer_finds_it_from_another(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "r.toml").write_text('name = "small"\n[[data.web]]\nstage = "read.text"\npaths = "a.txt"\n')
+    monkeypatch.chdir(tmp_path)
+    assert dataengine.make_plan("r.toml").out == tmp_path / "runs" / "small"
+    assert dataengine.make_plan("r.toml", out="here").out == tmp_path / "here"

@@ -136,3 +136,15 @@ def test_a_long_silence_off_a_terminal_is_broken(monkeypatch):
         while "at work" not in stream.getvalue() and time.monotonic() < end:
             time.sleep(0.01)
     assert "train.base 0/1 | at work for 0." in stream.getvalue()
+
+
+def test_a_reader_that_hangs_up_does_not_end_the_run():
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    clock = Clock()
+    for style in ("plain", "json"):
+        with Progress(style, stream=Closed(), clock=clock) as progress:
+            play(progress, clock, tasks=2)
+        assert [pace.fresh for pace in progress.paces.values()] == [2, 0]

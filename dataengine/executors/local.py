@@ -137,7 +137,7 @@ class LocalExecutor:
         return events
 
     def interrupt(self) -> None:
-        """Ask what works without a deadline, such as a trainer, to save what it has. Workers themselves do not listen."""
+        """Ask what works without a deadline, such as a trainer, to save what it has. Workers do not listen."""
         for worker in self.workers:
             if worker.number is not None and not worker.capped:
                 with contextlib.suppress(ProcessLookupError):
@@ -161,9 +161,10 @@ class LocalExecutor:
         )
         with log.open("wb") as output:
             read_end, write_end = os.pipe()
+            arguments = [str(self.run), str(write_end), str(cursor), str(memory)]
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "dataengine.worker", str(self.run), str(write_end), str(cursor), str(memory)],
+                    [sys.executable, "-m", "dataengine.worker", *arguments],
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=output,

@@ -32,8 +32,8 @@ KINDS = {
 
 
 READING, PROCESSING, WRITING, STARTING = -1, -2, -3, -4
-"""What a worker's cursor says in place of a row: the next batch is being read, a batch is worked on as a whole, its rows
-are being written, or nothing has been read yet (stages are loaded, kernels compiled: no clock runs)."""
+"""What a worker's cursor says in place of a row: the next batch is being read, a batch is worked on as a whole, its
+rows are being written, or nothing has been read yet (stages are loaded, kernels compiled: no clock runs)."""
 
 
 @dataclass

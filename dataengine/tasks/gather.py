@@ -28,7 +28,7 @@ SHARD_BITS = np.int64(32)
 
 
 def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """The keys of every row of one shard, as entries (band, key, check, row), those of one range of the key together."""
+    """The keys of every row of one shard, as entries (band, key, check, row), those of one range of keys together."""
     spec = job.body["step"]
     stage = stages.load(spec["stage"])
     config = stage.config.model_validate(spec["config"])
@@ -37,7 +37,7 @@ def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     warm_up([FusedStep(spec["step"], spec["lane"], stage, config)], job.body["reads"])
     for number, batch in enumerate(
         shards.read_batches(
-            job.folder(job.body["parent"]) / shards.KEPT, columns=schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
+            job.folder(job.body["parent"]) / shards.KEPT, schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
         )
     ):
         at(number, PROCESSING)
@@ -114,7 +114,7 @@ def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
 
 
 def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Connected components of all edges: for every row that goes, the row that stays, which is the first of its component."""
+    """Connected components of all edges: for every row that goes, the row that stays, the first of its component."""
     folders = [job.folder(place) for place in job.body["matches"]]
     row, first, band = (
         np.concatenate([np.load(folder / f"{name}.npy", allow_pickle=False) for folder in folders])

@@ -24,7 +24,7 @@ def classifier(job: Job, staging: Path, at: Callable[[int, int], None]) -> shard
 
 
 def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Learn ``tokenizer.model`` from documents of the lanes, chosen by the hash of their ids so that all lanes have a say."""
+    """Learn ``tokenizer.model`` from documents of the lanes, chosen by their ids' hash so that all lanes have a say."""
     from dataengine import tokens
     from dataengine.tables import TokenizerConfig
 

@@ -556,7 +556,7 @@ def apply_expand(
     numbers = np.arange(len(parents)) - np.searchsorted(parents, parents)
     ids = batch.column("id").take(parents)
     fresh = [
-        xxhash.xxh3_128_hexdigest(f"{parent}\0{step.name}\0{number}")
+        xxhash.xxh3_128_hexdigest(f"{parent}\0{step.name}\0{number}".encode())
         for parent, number in zip(ids.to_pylist(), numbers.tolist(), strict=True)
     ]
     after = set_column(after, "id", pa.array(fresh, pa.string()))

@@ -24,7 +24,7 @@ def share_of(identity: str) -> float:
 
 
 def tokens(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Token shards ``train`` and ``heldout`` of one shard of rows, with ``docs.parquet`` to find the documents again."""
+    """Token shards ``train`` and ``heldout`` of one shard of rows; ``docs.parquet`` to find the documents again."""
     body = job.body
     chat = body["format"] == "messages"
     tokenizer = Tokenizer.load(job.folder(body["tokenizer"]) / "tokenizer.model")

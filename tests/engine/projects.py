@@ -23,7 +23,7 @@ name = "small"
 seed = 7
 
 [run]
-split_bytes = "60kB"
+split_bytes = "130kB"
 record_deadline = 3.0
 
 [[data.web]]
@@ -62,16 +62,31 @@ from dataengine.stage import StageConfig, at_row, map
 class Config(StageConfig):
     cursor: bool = False
     """Whether the stage says which row it is on."""
+    suffix: str = ""
+    """It fails at KILL with this behind it."""
+    warm: float = 0.0
+    """Seconds of CPU that the first call in a process takes."""
+
+
+warmed = False
 
 
 @map(reads=["text"], adds={"shouted": "string"}, version=1)
 def trouble(batch, config):
+    global warmed
+    end = time.process_time() + config.warm
+    while not warmed and time.process_time() < end:
+        pass
+    warmed = True
     shouted = []
     for row, text in enumerate(batch["text"].to_pylist()):
         if config.cursor:
             at_row(row)
-        if "KILL" in text:
+        if "KILL" + config.suffix in text:
             os._exit(9)
+        end = time.process_time() + 0.02
+        while "SLOW" in text and time.process_time() < end:
+            pass
         while "STALL" in text:
             pass
         if "HOG" in text:

@@ -1,4 +1,4 @@
-"""Killed anywhere, started again: the same bytes. The driver and its workers are killed at random, and at every fault point."""
+"""Killed anywhere, started again: the same bytes. Driver and workers are killed at random, and at every fault point."""
 
 from __future__ import annotations
 

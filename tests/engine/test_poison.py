@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pyarrow.parquet as pq
 import pytest
@@ -99,6 +100,159 @@ def test_too_many_quarantined_records_end_with_exit_code_3_and_keep_what_was_mad
     assert "30 of 630" in done.stderr
     answer = dataengine("sql", "runs/poisoned", "select count(*) as n from docs", "--json", cwd=tmp_path)
     assert json.loads(answer.stdout) == [{"n": 600}]
+
+
+def quarantined(folder: Path) -> list[tuple[str, str, str]]:
+    """(step, reason, text) of all quarantined records, sorted."""
+    return sorted(
+        (row["step"], row["reason"], row["text"])
+        for path in (folder / "runs/poisoned/steps").rglob("quarantined.parquet")
+        for row in pq.read_table(path).to_pylist()
+    )
+
+
+def kept_rows(folder: Path) -> dict[str, dict]:
+    """All kept rows by id."""
+    return {
+        row["id"]: row
+        for path in sorted((folder / "runs/poisoned/steps").rglob("kept.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    }
+
+
+def test_many_killers_in_one_batch_and_in_several_leave_their_neighbours_as_in_a_clean_run(tmp_path: Path) -> None:
+    rows = documents(1500)
+    sick = [0, 500, 501, 1499]
+    for place in sick:
+        rows[place]["text"] = f"KILL number {place}"
+    recipe = RECIPE.replace("60kB", "2MB").replace("{cursor}", "false")
+    for name, word in (("sick", "KILL"), ("clean", "LIKE")):
+        project(tmp_path / name, recipe, [row | {"text": row["text"].replace("KILL", word)} for row in rows])
+        path = tmp_path / name / "docs.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(["{broken\n", *lines[:501], "{broken\n", *lines[501:]]))
+        env = plugin(tmp_path / name / "plugin")
+        done = dataengine("run", "recipe.toml", "--quiet", "--workers", "1", cwd=tmp_path / name, env=env)
+        assert done.returncode == 0, done.stderr
+    expected = {key: row for key, row in kept_rows(tmp_path / "clean").items() if "LIKE" not in row["text"]}
+    assert len(expected) == 1496
+    assert kept_rows(tmp_path / "sick") == expected
+    killers = [("web.0", "crash", f"KILL number {place}") for place in sick]
+    assert quarantined(tmp_path / "sick") == sorted([*killers, *[("web.0", "bad_json", "{broken")] * 2])
+
+
+def test_a_killer_in_a_later_stage_is_not_blamed_on_the_row_that_an_earlier_stage_named_last(tmp_path: Path) -> None:
+    rows = documents(40)
+    rows[5]["text"] = "KILLER number 5"
+    second = '[[data.web]]\nstage = "map.trouble"\nsuffix = "ER"\n'
+    first = RECIPE.replace("{cursor}", 'true\nsuffix = "JOY"')
+    recipe = project(tmp_path, first + second, rows)
+    done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    assert [text for _, _, text in quarantined(tmp_path)] == ["KILLER number 5"]
+    assert len(kept_rows(tmp_path)) == 39
+
+
+def test_a_stage_that_is_slow_but_within_the_deadline_of_each_record_loses_nothing(tmp_path: Path) -> None:
+    rows = [{"text": f"SLOW {number}"} for number in range(80)]
+    settings = "false\nwarm = 1.5"
+    recipe = project(tmp_path, RECIPE.replace("{cursor}", settings).replace("deadline = 2.0", "deadline = 1.0"), rows)
+    done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    assert len(kept_rows(tmp_path)) == 80 and quarantined(tmp_path) == []
+
+
+def test_one_row_that_a_stage_cannot_bear_is_no_broken_stage_where_filters_left_it_alone(tmp_path: Path) -> None:
+    rows = [{"text": "short"} for _ in range(30)] + [{"text": "RAISE " + documents(9)[8]["text"]}]
+    assert len(rows[30]["text"].split()) > 50
+    between = '[[data.web]]\nstage = "filter.gopher"\nmin_words = 30\n'
+    head, tail = RECIPE.replace("{cursor}", "false").split('[[data.web]]\nstage = "map.trouble"')
+    recipe = project(tmp_path, head + between + '[[data.web]]\nstage = "map.trouble"' + tail, rows)
+    done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    assert [(step, reason) for step, reason, _ in quarantined(tmp_path)] == [("web.2", "error")]
+
+
+READER = '''
+"""Read lines, and die at some of them (a stage of the test suite)."""
+
+import os
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+
+from dataengine.stage import Piece, Refused, StageConfig, read
+
+if "IMPORT" in os.environ.get("TROUBLE", "") and sys.argv[0].endswith("worker.py"):
+    sys.exit("no such library")
+
+
+class Config(StageConfig):
+    folder: str = "."
+    """Where the files are."""
+
+
+def pieces(config, base):
+    return [Piece(str(path), path.name, weight=1) for path in sorted((base / config.folder).glob("*.txt"))]
+
+
+@read(pieces=pieces, columns={"text": "string"}, version=1, refuses=("bad",))
+def lines(piece, config):
+    for number, line in enumerate(Path(piece.path).read_text().splitlines()):
+        if line == "DIE":
+            os._exit(9)
+        if line == "RAISE":
+            raise ValueError("no good")
+        if line == "BAD":
+            yield Refused(f"{piece.origin}:{number}", "bad", "as it says", line.encode())
+        else:
+            yield pa.RecordBatch.from_pydict({"origin": [f"{piece.origin}:{number}"], "text": [line]})
+'''
+
+LINES = """
+name = "poisoned"
+[run]
+max_quarantined = 1.0
+[[data.web]]
+stage = "read.lines"
+[[data.web]]
+stage = "map.trouble"
+"""
+
+
+def read_lines(folder: Path, files: dict[str, str], trouble: str = "") -> CompletedProcess[str]:
+    """Run a reader that fails at some lines over these files."""
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "recipe.toml").write_text(LINES)
+    env = plugin(folder / "plugin") | {"TROUBLE": trouble}
+    plugin(folder / "plugin", "read.lines", "lines", READER)
+    return dataengine("run", "recipe.toml", "--quiet", "--workers", "1", cwd=folder, env=env)
+
+
+def test_a_reader_that_dies_loses_the_rest_of_that_piece_and_nothing_else(tmp_path: Path) -> None:
+    files = {"a.txt": "BAD\none\nBAD\nKILL\n", "b.txt": "two\nDIE\nlost\n", "c.txt": "DIE\n", "d.txt": "three\nKILL\n"}
+    done = read_lines(tmp_path, files)
+    assert done.returncode == 0, done.stderr
+    assert sorted(row["text"] for row in kept_rows(tmp_path).values()) == ["one", "three", "two"]
+    found = [(reason, text) for _, reason, text in quarantined(tmp_path)]
+    assert found == [("bad", "BAD")] * 2 + [("crash", "")] * 2 + [("crash", "KILL")] * 2
+    (manifest,) = [one for one in manifests(tmp_path / "runs/poisoned") if one["kind"] == "rows"]
+    assert manifest["accounts"][0]["rows_in"] == 9
+
+
+def test_a_reader_that_raises_is_named_with_its_piece(tmp_path: Path) -> None:
+    done = read_lines(tmp_path, {"a.txt": "one\n", "b.txt": "RAISE\n"})
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "read.lines on b.txt" in done.stderr and "no good" in done.stderr
+
+
+def test_workers_that_cannot_start_stop_the_run_and_no_data_is_blamed(tmp_path: Path) -> None:
+    done = read_lines(tmp_path, {"a.txt": "one\n"}, trouble="IMPORT")
+    assert done.returncode == 1 and "no such library" in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path / "runs/poisoned").rglob("*.parquet"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
