@@ -54,7 +54,7 @@ def run_recipe(
     from dataengine.progress import Progress
 
     plan = make_plan(recipe, overrides, out=out)
-    with Progress(quiet=quiet) as progress:
+    with Progress(quiet=quiet, work=plan.out / "work") as progress:
         run.run(plan, workers=workers, watcher=progress)
     run.check_quarantine(plan)
     return open(plan.out)

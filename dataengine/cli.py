@@ -183,7 +183,7 @@ def run(recipe: Path, overrides: tuple[str, ...], profile: str | None, out: Path
     folder = out or Path("runs") / loaded.name
     made = make(loaded, folder.absolute())
     try:
-        with Progress(log_format, quiet=quiet) as progress:
+        with Progress(log_format, quiet=quiet, work=made.out / "work") as progress:
             runner.run(made, workers=workers, watcher=progress)
     except KeyboardInterrupt:
         _complain("stopped; what is done is kept: run the recipe again, and it goes on")

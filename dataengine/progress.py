@@ -6,12 +6,15 @@ always come from the ledger, never from here.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, Literal
 
 from dataengine.terminal import duration, is_terminal, number, plural, safe_text, to_json
@@ -22,6 +25,8 @@ SILENT_SECONDS = 60.0
 """Off a terminal, so long without a line and one says what is waited for: CI systems end what is silent."""
 FEWEST_LINES = 6
 """Segments of the live table on the lowest terminal."""
+TAIL_BYTES = 400
+"""Of a training's log, where its last line is."""
 SHOWN_REASONS = 3
 HEADS = ("segment", "done", "docs/s", "MB/s", "kept", "left", "dropped and quarantined")
 NAME_WIDTH, REASONS_WIDTH = 28, 24
@@ -77,7 +82,9 @@ class Progress:
     """A `run.Watcher`: is told of every committed task and shows it. Use as a context manager, or call `close`."""
 
     def __init__(self, style: Format = "auto", *, quiet: bool = False, stream: IO[str] | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic, work: Path | None = None) -> None:
+        self.work = work
+        """Where trainings keep what they are at: the run's ``work/``."""
         self.stream = stream or sys.stderr
         self.clock = clock
         self.quiet = quiet
@@ -198,7 +205,12 @@ class Progress:
         """Say what is waited for, when nothing was said for long."""
         while not self._silence.wait(min(SILENT_SECONDS / 4, 5.0)):
             now = self.clock()
-            if now - self.last_line >= SILENT_SECONDS:
+            steps = trainings(self.work)
+            if steps and now - self.last_line >= QUIET_SECONDS:
+                self.last_line = now
+                for segment, step in steps.items():
+                    self._line(f"{segment} {step}")
+            elif now - self.last_line >= SILENT_SECONDS:
                 self.last_line = now
                 waiting = [item for item in self.paces.items() if item[1].done < item[1].total]
                 if waiting:
@@ -225,7 +237,7 @@ class Progress:
         rates = (number(round(pace.rows / seconds)), f"{pace.bytes / seconds / 1e6:.1f}") if pace.rows else ("", "")
         return (safe_text(name, NAME_WIDTH), f"{pace.done}/{pace.total}", *rates,
                 number(pace.kept) if pace.rows else "", duration(left) if left is not None else "",
-                _reasons(pace.lost))
+                _reasons(pace.lost) or (trainings(self.work).get(name, "") if pace.done < pace.total else ""))
 
     def _shown(self) -> list[tuple[str, Pace]]:
         """The last segments that are done and the first that are not: what one wants to see as it goes by."""
@@ -235,6 +247,20 @@ class Progress:
         waiting = [item for item in items if item[1].done < item[1].total][: max(room // 3, 2)]
         done = [item for item in items if item[1].done == item[1].total]
         return [*done[len(waiting) - room:], *waiting]
+
+
+def trainings(work: Path | None) -> dict[str, str]:
+    """Segment -> the last line that its training said, for every training at work."""
+    found: dict[str, str] = {}
+    for log in sorted(work.glob("*/log.txt")) if work else []:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # it has just begun, or just ended
+            name = json.loads((log.parent / "train.json").read_text(encoding="utf-8"))["name"]
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+            if steps := [line for line in lines if line.startswith("step ")]:
+                found[f"train.{name}"] = safe_text(steps[-1], 100)
+    return found
 
 
 def _aligned(table: Sequence[Sequence[str]], room: int) -> list[str]:

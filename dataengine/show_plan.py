@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
-from dataengine.terminal import number, safe_text, say, size
+from dataengine.terminal import number, plural, safe_text, say, size, width_of, wrapped
 
 if TYPE_CHECKING:
     from dataengine.plan import Plan
@@ -42,22 +41,24 @@ def _weight(body: Any) -> int:
 
 def show(plan: Plan) -> None:
     """Print it for people: a line a segment, under it why it is to do."""
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = width_of()
     found = summary(plan)
     say(f"{safe_text(found['name'])}: {safe_text(found['recipe'])} -> {safe_text(found['out'])}\n")
     longest = max((len(entry["name"]) for entry in found["segments"]), default=0)
     for entry in found["segments"]:
         state = "to do" if entry["to_do"] else "have"
         reads = f", {size(entry['bytes'])}" if entry["bytes"] else ""
-        stages = " > ".join(step["stage"] for step in entry["steps"])
-        told = stages if entry["kind"] == "rows" else entry["kind"] if stages == entry["kind"] else f"{entry['kind']} for {stages}"
-        tasks = f"{number(entry['tasks'])} task{'s' * (entry['tasks'] != 1)}{reads}"
-        say(clip_line(f"{state:<6} {entry['name']:<{longest}}  {tasks:<18} {told}", width))
+        head = f"{state:<6} {entry['name']:<{longest}}  {plural(entry['tasks'], 'task') + reads:<18} "
+        say(wrapped(_told(entry), first=head, indent=" " * len(head), width=width))
         if entry["why"] and entry["why"] != NOTHING_NEW:
-            say(clip_line(f"       {'':<{longest}}  {entry['why']}", width))
-    say(f"\n{number(found['to_do'])} of {number(found['tasks'])} tasks to run")
+            because = "" if entry["why"].startswith("follows") else "because "
+            say(wrapped(because + safe_text(entry["why"]), first=" " * 7, indent=" " * 9, width=width))
+    say(f"\n{number(found['to_do'])} of {plural(found['tasks'], 'task')} to run")
 
 
-def clip_line(line: str, width: int) -> str:
-    """A line with its spaces kept, cut at the terminal's edge."""
-    return safe_text(line, max(width, 40)).rstrip()
+def _told(entry: dict[str, Any]) -> str:
+    """The stages of a segment, or what it does for them."""
+    stages = " > ".join(step["stage"] for step in entry["steps"])
+    if entry["kind"] == "rows":
+        return stages
+    return entry["kind"] if stages == entry["kind"] else f"{entry['kind']} for {stages}"

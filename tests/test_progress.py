@@ -4,10 +4,11 @@ import io
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
-from dataengine.progress import Progress
+from dataengine.progress import Progress, trainings
 from tests.fake_run import HOSTILE
 
 
@@ -148,3 +149,17 @@ def test_a_reader_that_hangs_up_does_not_end_the_run():
         with Progress(style, stream=Closed(), clock=clock) as progress:
             play(progress, clock, tasks=2)
         assert [pace.fresh for pace in progress.paces.values()] == [2, 0]
+
+
+def test_a_training_shows_the_step_it_is_at(tmp_path: Path) -> None:
+    folder = tmp_path / "work" / "3f2a"
+    folder.mkdir(parents=True)
+    (folder / "train.json").write_text('{"name": "base"}')
+    (folder / "log.txt").write_text("a warning\nstep 1/9  loss 7.1\nstep 2/9  loss 6.9\n")
+    assert trainings(tmp_path / "work") == {"train.base": "step 2/9  loss 6.9"}
+
+
+def test_a_training_that_has_just_begun_or_none_at_all_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "work" / "3f2a").mkdir(parents=True)
+    (tmp_path / "work" / "3f2a" / "log.txt").write_text("")
+    assert trainings(tmp_path / "work") == trainings(None) == {}
