@@ -26,6 +26,8 @@ Tree = dict[str, Any]
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _SYNTAX_TABLE, _SYNTAX_NAME = re.compile(r"\('[^()]*'(?:,)?\)"), r"'([^']*)'"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^{}\n]*)\}")
+MAX_TEXT = 1 << 20
+"""Characters of a text after its variables are replaced: variables made of variables could fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,16 @@ def _is_called(stage: str, name: str) -> bool:
 
 
 def _places(value: Any) -> Iterator[Place]:
-    yield ()
+    return (place for place, _ in _values(value))
+
+
+def _values(value: Any) -> Iterator[tuple[Place, Any]]:
+    """All values of a tree, the tree itself among them, and where they stand."""
+    yield (), value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
-        for below in _places(inner):
-            yield (name, *below)
+        for below, found in _values(inner):
+            yield (name, *below), found
 
 
 class Substitution:
@@ -209,6 +216,8 @@ class Substitution:
 
     def __init__(self, document: Document, variables: Tree, builtins: Mapping[str, Callable[[], str]]) -> None:
         self.document, self.variables, self.builtins = document, variables, builtins
+        self._known: dict[str, Any] = {}
+        """Variables that were made once: a chain of variables takes linear time."""
 
     def everywhere(self) -> None:
         for name, value in self.document.tree.items():
@@ -226,16 +235,31 @@ class Substitution:
         alone = _VARIABLE.fullmatch(text)
         if alone and alone[1] is not None:  # a string that is one variable takes its type: "${words}" may be a number
             return self._value(alone[1], place, using)
-        return _VARIABLE.sub(lambda m: "${" if m[1] is None else str(self._value(m[1], place, using)), text)
+        parts, end, size = [], 0, len(text)
+        for match in _VARIABLE.finditer(text):
+            value = "${" if match[1] is None else str(self._value(match[1], place, using))
+            size += len(value)
+            if size > MAX_TEXT:
+                self.document.report(place, f"with its variables the text is longer than {MAX_TEXT:,} characters",
+                                     "variables that hold less")
+                return ""
+            parts += [text[end:match.start()], value]
+            end = match.end()
+        return "".join([*parts, text[end:]])
 
     def _value(self, name: str, place: Place, using: tuple[str, ...]) -> Any:
         if name in using:
             self.document.report(place, f"the variable {words.string(name)} is made of itself",
                                  "variables that do not go in a circle", inside=f"${{{name}}}")
             return ""
+        if name in self._known:
+            return self._known[name]
         if name in self.variables:
             value = self.variables[name]
-            return self._text(value, ("vars", name), (*using, name)) if isinstance(value, str) else value
+            if isinstance(value, str):
+                value = self._text(value, ("vars", name), (*using, name))
+            self._known[name] = value
+            return value
         if name in self.builtins:
             return self.builtins[name]()
         known = [*self.variables, *self.builtins]
@@ -256,13 +280,32 @@ def read(path: Path, name: str) -> tuple[Source, Tree]:
         found = f"tables, lists and dotted names are nested more than {locate.MAX_DEPTH} deep"
         raise RecipeError([Problem(Location(name), "", found, "a recipe of a few levels")])
     try:
-        return source, tomllib.loads(source.text)
+        tree = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError([_syntax_problem(source, str(error))]) from None
+    except ValueError:  # Python's own limit for the digits of a number
+        raise RecipeError([Problem(Location(name), "", "it holds a number of thousands of digits", _NUMBERS)]) from None
+    if wide := [place for place, value in _numbers(tree) if not -(2**63) <= value < 2**63]:
+        raise RecipeError([source.problem(place, "this number is too large for TOML", _NUMBERS) for place in wide])
+    return source, tree
+
+
+_NUMBERS = "whole numbers of 64 bits: up to 9223372036854775807"
+
+
+def _numbers(value: Any) -> Iterator[tuple[Place, int]]:
+    """The whole numbers of a tree and where they stand."""
+    for place, inner in _values(value):
+        if isinstance(inner, int):
+            yield place, inner
 
 
 def _text_of(path: Path, name: str) -> str:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # such as a name that no file system takes
+        raise InputError(f"the file cannot be read: {error.strerror}", where=words.clipped(name)) from None
+    if not there:
         near = words.nearest(path.name, [file.name for file in path.parent.glob("*.toml")])
         raise InputError("there is no such file", where=name, expected="a recipe in TOML",
                          write=str(Path(name).parent / near) if near else "")
@@ -363,6 +406,10 @@ def _extend(
     document.merge(tree, source)
 
 
+_LONGEST_NAME = 255
+"""Bytes that file systems take for one name; asking for longer ones is an error of its own."""
+
+
 def _wrong_base(base: Any, target: Path, root: Path, chain: tuple[Path, ...]) -> tuple[str, str, str] | None:
     if not isinstance(base, str) or not base or "\0" in base:
         found = f"{words.a_value(base)} is no file name"
@@ -374,7 +421,7 @@ def _wrong_base(base: Any, target: Path, root: Path, chain: tuple[Path, ...]) ->
         return f"{words.toml(base)} is outside the project", "a file in the project's folder", ""
     if resolved in chain:
         return f"{words.toml(base)} extends this recipe in turn: a circle", "a base that does not lead back here", ""
-    if not resolved.is_file():
+    if len(base) > _LONGEST_NAME or not resolved.is_file():
         near = words.nearest(target.name, [file.name for file in target.parent.glob("*.toml")])
         return f"there is no file {words.toml(base)}", "one recipe file, relative to this one", (
             f"extends = {words.toml(str(Path(base).parent / near))}" if near else "")
@@ -444,9 +491,10 @@ def _override_value(text: str) -> Any:
         return text
     try:
         tree = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or more digits than Python takes
         return text
-    return tree["value"] if tree.keys() == {"value"} else text
+    wide = any(not -(2**63) <= number < 2**63 for _, number in _numbers(tree))
+    return text if wide or tree.keys() != {"value"} else tree["value"]
 
 
 def _builtins(folder: Path) -> dict[str, Callable[[], str]]:

@@ -28,6 +28,11 @@ CURSOR = struct.Struct("<qqq")
 """Number of the job, batch, row: what the worker is on. A torn read is one missed beat, nothing more."""
 
 
+ARENA = 1 << 30
+"""Arrow's allocator (mimalloc) sets so many bytes of addresses aside at once; they count as data, used or not. What is
+really used the driver watches."""
+
+
 def main(run: str, answers: str, cursor: str, memory: str) -> None:
     """Serve until the input ends."""
     die_with_parent()
@@ -100,6 +105,7 @@ def cap_memory(limit: int) -> None:
     """Cap the heap, where the system can: what goes beyond it fails as MemoryError. No core files: they hold data."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limit and sys.platform == "linux":
+        limit += ARENA
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-WORDS = (
+PROSE = (
     "the be to of and that have with river stone light walking carefully through many rooms of glass where nobody had "
     "ever sung before about seven strange machines and their patient makers who loved every turning wheel"
-).split()
+)
+WORDS = PROSE.split()
 
 RECIPE = """
 name = "small"
@@ -92,6 +93,8 @@ def trouble(batch, config):
         if "HOG" in text:
             hoard = bytearray(3 << 30)
             hoard[::4096] = b"x" * len(hoard[::4096])
+        if "BIG" in text:
+            bytearray(1200 << 20)
         if "RAISE" in text:
             raise ValueError("no good")
         shouted.append(text.upper())

@@ -1,4 +1,4 @@
-"""A thousand good documents among all the poison that files can hold: none is lost, none is changed, all else is told."""
+"""A thousand good documents among all the poison that files can hold: none is lost, none is changed, all else told."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ def test_documents_with_odd_names_and_texts_can_be_explained(poisoned: Ran) -> N
 
 def unsafe(printed: str) -> set[str]:
     """Control characters but tab and line break, and marks that reorder or hide text."""
-    hidden = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
-    return set(printed) & (hidden - {"\n", "\t"})
+    hidden = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {ord("\n"), ord("\t")}
+    return set(printed) & set(map(chr, hidden))

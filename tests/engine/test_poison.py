@@ -59,7 +59,7 @@ def run_with(folder: Path, poison: dict[int, str], cursor: bool) -> tuple[list[s
     return kept, sorted(bad)
 
 
-@pytest.mark.parametrize("cursor", [True, False], ids=["stage says its row", "found by halving"])
+@pytest.mark.parametrize("cursor", [True, False], ids=["the stage says its row", "found row by row"])
 def test_records_that_kill_their_worker_are_quarantined_and_the_rest_is_kept(tmp_path: Path, cursor: bool) -> None:
     _, bad = run_with(tmp_path, {3: "KILL", 250: "KILL"}, cursor)
     assert bad == [("crash", "KILL number 250"), ("crash", "KILL number 3")]
@@ -73,6 +73,13 @@ def test_a_record_that_never_ends_is_quarantined_as_timeout(tmp_path: Path) -> N
 def test_a_record_that_takes_all_memory_is_quarantined_as_out_of_memory(tmp_path: Path) -> None:
     _, bad = run_with(tmp_path, {10: "HOG"}, cursor=True)
     assert bad == [("out_of_memory", "HOG number 10")]
+
+
+def test_addresses_that_arrow_sets_aside_are_not_taken_from_a_stage(tmp_path: Path) -> None:
+    recipe = project(tmp_path, RECIPE.replace("{cursor}", "false").replace("1GB", "2GB"), [{"text": "BIG"}])
+    done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    assert [row["text"] for row in kept_rows(tmp_path).values()] == ["BIG"]
 
 
 def test_a_record_on_which_a_stage_raises_is_quarantined_with_what_it_said(tmp_path: Path) -> None:

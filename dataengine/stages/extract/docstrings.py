@@ -1,8 +1,8 @@
 """Keep what Python source says in words: the documentation strings of its module, classes and functions.
 
 The source is parsed, never run. Documentation is put together in the order of the file, each under the name of what it
-documents. A module without documentation gives empty text, which the filters drop; source that this Python cannot parse is
-refused as `not_python`, and source of more than a MiB, which is data in all but name, as `too_large`.
+documents. A module without documentation gives empty text, which the filters drop; source that this Python cannot
+parse is refused as `not_python`, and source of more than a MiB, which is data in all but name, as `too_large`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 LONGEST = 1 << 20
 """Characters. The parser takes 380 times the memory of source in lines of one word, and 2 to 4 seconds a MB."""
-STALLING = re.compile(r"[^\x00-\x7f]{2000}")
-"""What no source holds outside of data. The parser normalizes names, in time quadratic in runs of combining marks:
-300,000 of them took minutes."""
+MOST_MARKS = 100
+"""Combining marks in a row. The parser sorts those of a name in quadratic time: 300,000 took minutes."""
+FOREIGN = re.compile(rf"[^\x00-\x7f]{{{MOST_MARKS},}}")
 
 
 class Config(StageConfig):
@@ -47,7 +48,7 @@ def docstrings(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
 
 def documentation(source: str, min_length: int) -> str | None:
     """The documentation strings of Python source as one text, or None if it cannot be parsed."""
-    if not source.isascii() and STALLING.search(source):
+    if not source.isascii() and stalls(source):
         return None
     try:
         with warnings.catch_warnings():
@@ -56,6 +57,17 @@ def documentation(source: str, min_length: int) -> str | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return "\n\n".join(f"{name}\n\n{text}" if name else text for name, text in strings(tree) if len(text) >= min_length)
+
+
+def stalls(source: str) -> bool:
+    """Whether the parser would take more than linear time: too many combining marks in a row."""
+    for match in FOREIGN.finditer(source):
+        run = 0
+        for char in match[0]:
+            run = run + 1 if unicodedata.combining(char) else 0
+            if run > MOST_MARKS:
+                return True
+    return False
 
 
 def strings(tree: ast.Module) -> Iterator[tuple[str, str]]:
