@@ -13,7 +13,6 @@ import argparse
 import ast
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
@@ -25,6 +24,8 @@ from pathlib import Path
 
 import psutil
 from pydantic import ByteSize, TypeAdapter
+
+from benchmarks.machine import stamp
 
 RECIPE = """
 name = "river"
@@ -127,12 +128,11 @@ def main() -> None:
 
 def report(run: Path, size: int, wall: float, cpu: float, peak: int, workers: int) -> None:
     """Print what was measured."""
-    print(
-        f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    print(stamp())
     print(
         f"{size / 1e6:,.0f} MB JSONL, {workers} workers: {wall:.1f} s wall, {size / 1e6 / wall:.1f} MB/s; "
-        f"{cpu:.1f} s CPU, {cpu / wall / min(workers, os.cpu_count() or 1):.0%} of the cores busy; largest process {peak / 1e6:,.0f} MB"
+        f"{cpu:.1f} s CPU, {cpu / wall / min(workers, os.cpu_count() or 1):.0%} of the cores busy; "
+        f"largest process {peak / 1e6:,.0f} MB"
     )
     steps: dict[str, dict[str, float]] = {}
     for path in run.glob("steps/*/*/manifest.json"):

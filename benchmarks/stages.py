@@ -2,16 +2,14 @@
 
     python -m benchmarks.stages [--size 40MB] [STAGE ...]
 
-Runs each stage over record batches of made-up documents of about 2 kB (see `benchmarks.river`), `extract.html` over the same
-text as pages. Prints MB of text per CPU second, the best of three, and the first call, which compiles or loads.
+Runs each stage over record batches of made-up documents of about 2 kB (see `benchmarks.river`), `extract.html` over the
+same text as pages. Prints MB of text per CPU second, the best of three, and the first call, which compiles or loads.
 """
 
 from __future__ import annotations
 
 import argparse
 import html
-import os
-import platform
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,12 +17,18 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ByteSize, TypeAdapter
 
+from benchmarks.machine import stamp
 from benchmarks.river import documents
 from dataengine import stage
 
 CONFIGS: dict[str, dict[str, Any]] = {
-    "filter.gopher": {}, "filter.repetition": {}, "filter.language": {"keep": ["en"]}, "filter.where": {"where": "length(text) > 100"},
-    "dedup.exact": {}, "dedup.minhash": {}, "extract.html": {},
+    "filter.gopher": {},
+    "filter.repetition": {},
+    "filter.language": {"keep": ["en"]},
+    "filter.where": {"where": "length(text) > 100"},
+    "dedup.exact": {},
+    "dedup.minhash": {},
+    "extract.html": {},
 }
 
 
@@ -44,10 +48,17 @@ def batch(name: str, texts: list[str]) -> pa.RecordBatch:
     """The texts as the column that the stage reads."""
     nothing = pa.nulls(len(texts), pa.string())
     if name == "extract.html":
-        pages = [f"<html><body><article>{''.join(f'<p>{html.escape(line)}</p>' for line in text.splitlines())}</article></body></html>".encode()
-                 for text in texts]
-        return pa.RecordBatch.from_pydict({"url": nothing, "html": pa.array(pages, pa.binary()), "http_charset": nothing})
+        pages = [page(text) for text in texts]
+        return pa.RecordBatch.from_pydict(
+            {"url": nothing, "html": pa.array(pages, pa.binary()), "http_charset": nothing}
+        )
     return pa.RecordBatch.from_pydict({"url": nothing, "text": pa.array(texts, pa.string())})
+
+
+def page(text: str) -> bytes:
+    """A text as a small web page."""
+    paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())
+    return f"<html><body><article>{paragraphs}</article></body></html>".encode()
 
 
 def main() -> None:
@@ -56,7 +67,7 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", default=list(CONFIGS))
     options = parser.parse_args()
     size = TypeAdapter(ByteSize).validate_python(options.size)
-    print(f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, one thread")
+    print(f"{stamp()}, one thread")
     for name in options.stages:
         found = stage.load(name)
         config = found.config.model_validate(CONFIGS[name])

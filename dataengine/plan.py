@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from dataengine import shards
-from dataengine.errors import Problem, RecipeError
+from dataengine.errors import InputError, Problem, RecipeError
 from dataengine.recipe import Block, Recipe
-from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, canonical, marks
+from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
 
 PIECES_PER_SPLIT = 4096
 SHARDS_PER_RANGE = 8
@@ -170,8 +170,7 @@ def digest(value: Any) -> str:
 
 
 def make(recipe: Recipe, out: Path) -> Plan:
-    """The plan of a recipe for a run in `out`. Raises RecipeError with all that is wrong, InputError for missing files.
-    """
+    """The plan of a recipe for a run in `out`. Raises RecipeError with all that is wrong."""
     return _Planner(recipe, out).plan()
 
 
@@ -341,10 +340,7 @@ class _Planner:
             "match",
             block.lane,
             (step,),
-            [
-                (sketches, number, {"range": number, "sketches": sketched})
-                for number in range(ranges)
-            ],
+            [(sketches, number, {"range": number, "sketches": sketched}) for number in range(ranges)],
         )
         cluster = self.add(
             f"{name}.cluster",
@@ -369,13 +365,27 @@ class _Planner:
         weight, limit, config = 0, self.recipe.run.split_bytes, block.config
         if "split_bytes" in type(config).model_fields and "split_bytes" not in config.model_fields_set:
             config = config.model_copy(update={"split_bytes": limit})
-        for piece in block.stage.pieces(config, self.recipe.base):
+        for piece in self.pieces(block, config):
             if not splits or weight + piece.weight > limit or len(splits[-1]) >= PIECES_PER_SPLIT:
                 splits.append([])
                 weight = 0
             splits[-1].append(piece)
             weight += piece.weight
         return splits
+
+    def pieces(self, block: Block, config: StageConfig) -> Iterator[Piece]:
+        """What the reader finds; files that are not there are a problem at their line."""
+        assert block.stage.pieces is not None, "a reader has pieces"
+        try:
+            yield from block.stage.pieces(config, self.recipe.base)
+        except InputError as error:
+            named = "paths" if "paths" in type(config).model_fields else "stage"
+            self.problem(
+                f"data.{block.lane}[{block.index}].{named}",
+                f"{error.where}: {error.found}".removeprefix(": "),
+                error.expected,
+                error.write,
+            )
 
     # --- steps and columns ---
 

@@ -130,6 +130,14 @@ class Progress:
             self.last_line = now
             self._line(self._words(segment, pace, now))
 
+    def interrupted(self) -> None:
+        """The user wants it to stop; running tasks may still finish."""
+        self.close()
+        if self.style == "json":
+            self._json("interrupted")
+        else:
+            self._line("stopping: running tasks may finish, for a few seconds; Ctrl-C again to stop at once")
+
     def finished(self) -> None:
         """All tasks are committed."""
         self.close()

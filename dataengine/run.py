@@ -58,6 +58,7 @@ class Watcher(Protocol):
 
     def started(self, totals: dict[str, tuple[int, int]]) -> None: ...
     def task_done(self, segment: str, manifest: dict[str, Any]) -> None: ...
+    def interrupted(self) -> None: ...
     def finished(self) -> None: ...
 
 
@@ -296,7 +297,9 @@ class Driver:
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
-        """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once. Then KeyboardInterrupt.
+        """First Ctrl-C or SIGTERM: let running tasks finish, for a while. Second: stop at once.
+
+        Either way KeyboardInterrupt follows.
         """
 
         def interrupted(signum: int, frame: Any) -> None:
@@ -315,6 +318,8 @@ class Driver:
                 signal.signal(number, handler)
 
     def _drain(self) -> None:
+        if self.watcher and self.running:
+            self.watcher.interrupted()
         self.executor.interrupt()
         limit = time.monotonic() + DRAIN_SECONDS
         while self.running and time.monotonic() < limit:

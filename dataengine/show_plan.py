@@ -22,14 +22,26 @@ def summary(plan: Plan) -> dict[str, Any]:
     for segment in plan.segments:
         have = sum(task.ref in plan.committed for task in segment.tasks)
         steps = [{"step": step.name, "stage": step.stage, "config": dict(step.config)} for step in segment.steps]
-        segments.append({
-            "name": segment.name, "kind": segment.kind, "lane": segment.lane, "final": segment.final,
-            "tasks": len(segment.tasks), "have": have, "to_do": len(segment.tasks) - have,
-            "why": why.get(segment.name, ""), "bytes": sum(_weight(task.body) for task in segment.tasks), "steps": steps,
-        })
+        segments.append(
+            {
+                "name": segment.name,
+                "kind": segment.kind,
+                "lane": segment.lane,
+                "final": segment.final,
+                "tasks": len(segment.tasks),
+                "have": have,
+                "to_do": len(segment.tasks) - have,
+                "why": why.get(segment.name, ""),
+                "bytes": sum(_weight(task.body) for task in segment.tasks),
+                "steps": steps,
+            }
+        )
     return {
-        "name": plan.recipe.name, "recipe": str(plan.recipe.file), "out": str(plan.out),
-        "tasks": sum(entry["tasks"] for entry in segments), "to_do": sum(entry["to_do"] for entry in segments),
+        "name": plan.recipe.name,
+        "recipe": str(plan.recipe.file),
+        "out": str(plan.out),
+        "tasks": sum(entry["tasks"] for entry in segments),
+        "to_do": sum(entry["to_do"] for entry in segments),
         "segments": segments,
     }
 

@@ -260,7 +260,7 @@ def filter(
     version: int,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
-    """n rows -> n measurements. The engine judges them by `rules`, in their order: the first broken one is the reason."""
+    """n rows -> n measurements. The engine judges by `rules`, in their order: the first broken one is the reason."""
     return _decorate("filter", reads=reads, adds=measures, version=version, rules=tuple(rules), check=check)
 
 
@@ -293,7 +293,7 @@ def gather(
     )
 
 
-# --- progress within a batch -------------------------------------------------------------------------------------------
+# --- progress within a batch ------------------------------------------------------------------------------------------
 
 _watcher: Callable[[int], None] | None = None
 
@@ -341,7 +341,7 @@ def names() -> list[str]:
 
 @cache
 def load(name: str) -> Stage:
-    """The stage of this name. Raises KeyError where there is none. Our own stages win over a plugin of the same name."""
+    """The stage of this name. Raises KeyError where there is none. Our own stages win over a plugin's."""
     if name in builtin_names():
         verb, noun = name.split(".")
         module = importlib.import_module(f"dataengine.stages.{verb}.{noun}")

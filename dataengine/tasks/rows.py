@@ -388,9 +388,7 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     size = 1 if cursor.batch in job.careful or -1 in job.careful else batch.num_rows
     for begin in range(0, batch.num_rows, max(size, 1)):
         part = slice(begin, begin + size)
-        result.add(
-            attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, 1 if reading else 0, cursor)
-        )
+        result.add(attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, 1 if reading else 0, cursor))
     broken_stage(result)
     outcome.add(result)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine import shards
+from dataengine.errors import RunFailed
 from dataengine.tasks import Job, blank
 from dataengine.tokens import Tokenizer, TokenWriter
 
@@ -86,6 +87,14 @@ def mix(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manif
             | {name: int(figures[name]) for name in ("train_tokens", "heldout_tokens", "heldout_bytes")}
         )
     weights, epochs = config["weights"], config["max_epochs"]
+    for source, found in sources.items():
+        if weights.get(source) and not sum(shard["train_tokens"] for shard in found):
+            raise RunFailed(
+                f'source "{source}" has a weight, but nothing of it was left to train on',
+                where=body["name"],
+                expected="documents that pass the steps before",
+                write=f'look at `dataengine status`, or take "{source}" out of weights',
+            )
     data = {
         "format": 1,
         "name": body["name"].removeprefix("mix."),

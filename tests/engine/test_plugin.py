@@ -74,7 +74,14 @@ def test_a_plugin_is_planned_and_run_and_its_rules_judge(installed: tuple[Path, 
     assert "filter.shouting" in dataengine("plan", "recipe.toml", cwd=folder, env=env).stdout
     done = dataengine("run", "recipe.toml", "--quiet", cwd=folder, env=env)
     assert done.returncode == 0, done.stderr
-    answer = dataengine("sql", "runs/loud", "select text, reason, capital_ratio from dropped order by text", "--json", cwd=folder, env=env)
+    answer = dataengine(
+        "sql",
+        "runs/loud",
+        "select text, reason, capital_ratio from dropped order by text",
+        "--json",
+        cwd=folder,
+        env=env,
+    )
     assert json.loads(answer.stdout) == [
         {"text": "NOW OR NEVER", "reason": "shouts", "capital_ratio": 1.0},
         {"text": "PLEASE BUY", "reason": "shouts", "capital_ratio": 1.0},

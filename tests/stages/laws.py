@@ -1,9 +1,9 @@
-"""What the laws are proved on: the fixtures of the stages, one JSON Lines file a stage, beside its folder's other tests.
+"""What the laws are proved on: the fixtures of the stages, one JSON Lines file a stage.
 
 A line is a case: ``{"text": ...}`` or ``{"input": {column: value}}``, what comes of it (``"reason"`` for a filter,
-``"output"`` or ``"refused"`` for a map, ``"children"`` for an expand), and ``"config"`` if it is not the default. A long text
-may be written ``{"repeat": ["text ", 60]}``, bytes ``{"bytes": "latin-1 text"}``. One line, ``{"golden": {"version": 1, "sha256":
-"..."}}``, pins the stage's output: whoever changes it has to raise the version.
+``"output"`` or ``"refused"`` for a map, ``"children"`` for an expand), and ``"config"`` if it is not the default.
+A long text may be written ``{"repeat": ["text ", 60]}``, bytes ``{"bytes": "latin-1 text"}``. One line, ``{"golden":
+{"version": 1, "sha256": "..."}}``, pins the stage's output: whoever changes it has to raise the version.
 """
 
 from __future__ import annotations

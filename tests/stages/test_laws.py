@@ -1,4 +1,4 @@
-"""The laws of every stage: judged as its fixture says, blind to how batches are cut, blind to what it was given before."""
+"""The laws of every stage: judged as its fixture says, blind to how batches are cut and to what came before."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_changed_output_needs_a_new_version(name: str) -> None:
     pinned = next((line["golden"] for line in laws.lines(name) if "golden" in line), None)
     now = {"version": stage.load(name).version, "sha256": laws.digest(name)}
     assert pinned == now, (
-        f'the output of {name} changed: raise its version and let {laws.fixture(name)} have the line {{"golden": {now}}}'
+        f"the output of {name} changed: raise its version, then python -m tests.stages.golden {name}"
     )
 
 

@@ -59,7 +59,9 @@ def check(config: Config, columns: Columns) -> str | None:
         for name in sorted(_column_names(tree)):
             if name not in columns:
                 raise ValueError(f'names column "{name}", which the rows do not have{_nearest(name, columns)}')
-        nothing = ", ".join(f'NULL::{_sql_type(kind)} AS "{name.replace(chr(34), chr(34) * 2)}"' for name, kind in columns.items())
+        nothing = ", ".join(
+            f'NULL::{_sql_type(kind)} AS "{name.replace(chr(34), chr(34) * 2)}"' for name, kind in columns.items()
+        )
         kind = str(_connection().sql(f"WITH {ROWS} AS (SELECT {nothing} WHERE false) {_query(config.where)}").types[0])
         if kind != "BOOLEAN":
             raise ValueError(f"gives {kind}, not true or false; compare it with something")
@@ -70,8 +72,13 @@ def check(config: Config, columns: Columns) -> str | None:
     return None
 
 
-@filter(reads=reads, measures={"matched": "bool"}, rules=[Rule("not_matched", "matched", "!=", "wanted")], version=1,
-        check=check)
+@filter(
+    reads=reads,
+    measures={"matched": "bool"},
+    rules=[Rule("not_matched", "matched", "!=", "wanted")],
+    version=1,
+    check=check,
+)
 def where(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -95,10 +102,16 @@ def _connection() -> duckdb.DuckDBPyConnection:
     """One connection per process that reaches nothing outside it."""
     import duckdb
 
-    connection = duckdb.connect(":memory:", config={
-        "enable_external_access": "false", "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false", "python_enable_replacements": "false", "threads": "1",
-    })
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "threads": "1",
+        },
+    )
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -114,13 +127,28 @@ def _select(where: str, table: pa.Table) -> duckdb.DuckDBPyRelation:
     return connection.sql(_query(where))
 
 
-SQL_TYPES = {"string": "VARCHAR", "large_string": "VARCHAR", "binary": "BLOB", "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT",
-             "int32": "INTEGER", "int64": "BIGINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
-             "float32": "FLOAT", "float": "FLOAT", "float64": "DOUBLE", "double": "DOUBLE"}
+SQL_TYPES = {
+    "string": "VARCHAR",
+    "large_string": "VARCHAR",
+    "binary": "BLOB",
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "float32": "FLOAT",
+    "float": "FLOAT",
+    "float64": "DOUBLE",
+    "double": "DOUBLE",
+}
 
 
 def _sql_type(name: str) -> str:
-    """A column's type as DuckDB calls it: by name, so that a check need not load Arrow, which takes longer than the rest."""
+    """A column's type as DuckDB calls it: by name, so that a check need not load Arrow."""
     name = name.strip()
     if name.startswith("list<"):
         return f"{_sql_type(name[5:-1])}[]"
@@ -133,10 +161,14 @@ def _sql_type(name: str) -> str:
 @cache
 def _impure_functions() -> frozenset[str]:
     """Functions that look at more than one row, at the clock, at chance or at the session."""
-    found = _connection().execute(
-        "SELECT lower(function_name), function_type, stability FROM duckdb_functions()").fetchall()
+    found = (
+        _connection()
+        .execute("SELECT lower(function_name), function_type, stability FROM duckdb_functions()")
+        .fetchall()
+    )
     return frozenset(
-        name for name, kind, stability in found
+        name
+        for name, kind, stability in found
         if (kind == "macro" and name not in PURE_MACROS and not name.startswith(("list_", "array_")))
         or (kind != "macro" and (kind != "scalar" or stability != "CONSISTENT"))
     ) | {"unnest"}

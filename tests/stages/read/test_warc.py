@@ -21,6 +21,7 @@ from dataengine.stages.read._warc import digest_is
 from tests.stages.read.archives import crawl, digest, packed, page, record, response, url
 from tests.stages.read.reading import read, reasons
 
+
 def brotli(data: bytes) -> bytes:
     return pa.compress(data, codec="brotli", asbytes=True)
 

@@ -1,0 +1,10 @@
+"""The line that every table of figures begins with: when, and on what machine."""
+
+import os
+import platform
+import time
+
+
+def stamp() -> str:
+    """``2026-11-22  x86_64, 2 cores, Python 3.11.7``."""
+    return f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
