@@ -7,4 +7,5 @@ import time
 
 def stamp() -> str:
     """``2026-11-22  x86_64, 2 cores, Python 3.11.7``."""
-    return f"{time.strftime('%Y-%m-%d')}  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{time.strftime('%Y-%m-%d')}  {machine}"
