@@ -20,7 +20,7 @@ from dataengine import recipe as recipes
 from dataengine import run as runner
 from dataengine import shards
 from dataengine.errors import InputError
-from dataengine.tasks.rows import changed
+from dataengine.tasks.head import changed
 from tests.engine.projects import command, dataengine, digests, documents, environment, plugin, project, write_jsonl
 
 RECIPE = """

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dataengine import shards, stage
 from dataengine.stage import BASE_COLUMNS, Stage
-from dataengine.tasks.rows import Cursor, FusedStep, Outcome, through
+from dataengine.tasks.fused import Cursor, FusedStep, Outcome, through
 
 FOLDER = Path(__file__).parent
 

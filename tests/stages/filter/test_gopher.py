@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from dataengine import stage
-from dataengine.tasks.rows import judge
+from dataengine.tasks.fused import judge
 
 DECISIONS = Path(__file__).parents[4] / "shared" / "data" / "filters" / "datatrove_decisions.jsonl.xz"
 
