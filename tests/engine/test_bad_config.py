@@ -6,13 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from dataengine.cli import main
+from tests.engine.calling import Ended, call
 from tests.engine.projects import dataengine, digests, documents, project
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202e"
@@ -63,29 +61,6 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-class Ended(NamedTuple):
-    """How a verb ended that was called in this process, which is quicker than one of its own."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Call = Callable[..., Ended]
-
-
-@pytest.fixture
-def call(made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a verb in the project's folder."""
-    monkeypatch.chdir(made)
-
-    def called(*arguments: str) -> Ended:
-        code = main(arguments)
-        return Ended(code, *capsys.readouterr())
-
-    return called
-
-
 def said(done: subprocess.CompletedProcess[str] | Ended, code: int) -> str:
     """What it complained of, after the promises of every complaint are checked."""
     assert done.returncode == code, done.stderr
@@ -125,7 +100,8 @@ BAD_RECIPES = {
         'name = "x"\n' + LANE + f'[[data.web]]\nstage = "filter.where"\nwhere = "{"(" * 5000}true{")" * 5000}"\n',
         "where"),
     "an expression that reads a file": (
-        'name = "x"\n' + LANE + "[[data.web]]\nstage = \"filter.where\"\nwhere = \"read_text('/etc/passwd') is null\"\n",
+        'name = "x"\n' + LANE + '[[data.web]]\nstage = "filter.where"\n'
+        + "where = \"read_text('/etc/passwd') is null\"\n",
         "read_text"),
     "a name that leads out": ('name = "../x"\n' + LANE, "name"),
     "a lane that leads out": ('name = "x"\n' + LANE.replace("data.web", 'data."../x"'), "cannot be a name"),
@@ -143,8 +119,8 @@ def test_a_bad_recipe_is_refused_in_words_before_anything_is_made(tmp_path: Path
 
 @pytest.mark.parametrize("verb", ["check", "plan", "run"])
 @pytest.mark.parametrize("place", ["none.toml", ".", "", "/dev/zero", "x" * 5000, "docs.jsonl/x", f"{EVIL}.toml"])
-def test_what_is_no_recipe_is_refused_in_words(call: Call, verb: str, place: str) -> None:
-    said(call(verb, place), 2)
+def test_what_is_no_recipe_is_refused_in_words(made: Path, verb: str, place: str) -> None:
+    said(call(verb, place, cwd=made), 2)
 
 
 @pytest.mark.parametrize("out", ["docs.jsonl", "docs.jsonl/below", "/proc/runs", "/dev/null", "x" * 300])
@@ -156,11 +132,11 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(made: Path,
 
 @pytest.mark.parametrize("arguments", [
     ["--workers", "0"], ["--workers", "many"], ["--set", "x"], ["--set", "="],
-    ["--set", f"data.web.1.min_words={EVIL}"], ["--set", "data.web.99.min_words=3"], ["--set", f"seed={'9' * 10_000}"], ["--profile", EVIL], ["--nonsense"],
-    ["--set", f"{EVIL}=1"],
+    ["--set", f"data.web.1.min_words={EVIL}"], ["--set", "data.web.99.min_words=3"], ["--set", f"{EVIL}=1"],
+    ["--set", f"seed={'9' * 10_000}"], ["--profile", EVIL], ["--nonsense"],
 ], ids=lambda arguments: " ".join(arguments)[:30].encode("unicode_escape").decode())
-def test_a_wrong_option_is_refused_in_words(call: Call, arguments: list[str]) -> None:
-    said(call("run", "recipe.toml", *arguments), 2)
+def test_a_wrong_option_is_refused_in_words(made: Path, arguments: list[str]) -> None:
+    said(call("run", "recipe.toml", *arguments, cwd=made), 2)
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -171,16 +147,16 @@ LONG_NAME = pytest.param("x" * 5000, id="5,000 letters", marks=pytest.mark.xfail
 
 @pytest.mark.parametrize("place", ["none", "docs.jsonl", "recipe.toml", "/", LONG_NAME, EVIL])
 @pytest.mark.parametrize("verb", ["status", "verify", "gc", "inspect", "sql", "explain"])
-def test_what_is_no_run_is_refused_in_words(call: Call, verb: str, place: str) -> None:
+def test_what_is_no_run_is_refused_in_words(made: Path, verb: str, place: str) -> None:
     more = {"sql": ["SELECT 1"], "explain": ["0"]}.get(verb, [])
-    said(call(verb, place, *more), 2)
+    said(call(verb, place, *more, cwd=made), 2)
 
 
 @pytest.mark.parametrize("number", [
     "../../x", "/etc/passwd", "%", "' or 1=1 --", EVIL, "", "x" * 100_000, "a\nb", "\udcff",
 ], ids=lambda number: repr(number)[:20])
-def test_an_id_is_only_ever_looked_up(call: Call, number: str) -> None:
-    said(call("explain", "runs/small", number), 2)
+def test_an_id_is_only_ever_looked_up(made: Path, number: str) -> None:
+    said(call("explain", "runs/small", number, cwd=made), 2)
 
 
 @pytest.mark.parametrize("query", [
@@ -190,9 +166,9 @@ def test_an_id_is_only_ever_looked_up(call: Call, number: str) -> None:
     "SELECT 1; COPY docs TO 'x.csv'", "SELECT getenv('HOME')", "/**/ EXPLAIN ANALYZE COPY docs TO 'x.csv'",
     "-- SELECT\nCOPY docs TO 'x.csv'", "SELECT 1 /* ; */ ; DROP VIEW docs", f"SELECT '{EVIL}' FROM nowhere", "",
 ], ids=lambda query: query[:30].encode("unicode_escape").decode())
-def test_sql_that_reaches_out_is_refused_and_changes_nothing(call: Call, made: Path, query: str) -> None:
+def test_sql_that_reaches_out_is_refused_and_changes_nothing(made: Path, query: str) -> None:
     before = sorted(os.listdir(made))
-    complaint = said(call("sql", "runs/small", query), 2)
+    complaint = said(call("sql", "runs/small", query, cwd=made), 2)
     assert "root:" not in complaint and sorted(os.listdir(made)) == before
 
 
@@ -201,8 +177,8 @@ def test_sql_that_reaches_out_is_refused_and_changes_nothing(call: Call, made: P
     ["sql", "SELECT * FROM docs"], ["sql", "SELECT * FROM docs", "--json"], ["sql", "SELECT * FROM docs", "--csv"],
     ["sql", f"SELECT '{EVIL}' AS \"{EVIL}\""],
 ], ids=lambda verb: " ".join(verb)[:30].encode("unicode_escape").decode())
-def test_escapes_in_documents_and_addresses_reach_no_terminal(call: Call, verb: list[str]) -> None:
-    said(call(verb[0], "runs/small", *verb[1:]), 0)
+def test_escapes_in_documents_and_addresses_reach_no_terminal(made: Path, verb: list[str]) -> None:
+    said(call(verb[0], "runs/small", *verb[1:], cwd=made), 0)
 
 
 # --- broken runs ------------------------------------------------------------------------------------------------------
@@ -218,7 +194,7 @@ def test_a_run_of_another_format_is_neither_read_nor_overwritten(folder: Path) -
     before = digests(folder / "runs/small")
     assert "format" in said(dataengine("run", "recipe.toml", cwd=folder), 1)
     for verb in (["status"], ["verify"], ["sql", "FROM docs"], ["gc"]):
-        assert "format" in said(dataengine(verb[0], "runs/small", *verb[1:], cwd=folder), 1)
+        assert "format" in said(call(verb[0], "runs/small", *verb[1:], cwd=folder), 1)
     assert digests(folder / "runs/small") == before and json.loads(run_json(folder).read_text()) == record
 
 
@@ -228,7 +204,7 @@ def test_a_damaged_run_json_is_said_with_what_to_do(folder: Path, damage: str) -
     damaged = {"cut": whole[: len(whole) // 2], "empty": b"", "list": b"[]", "binary": b"\xff\0"}
     run_json(folder).write_bytes(damaged[damage])
     for verb in (["status"], ["verify"], ["sql", "FROM docs"]):
-        complaint = said(dataengine(verb[0], "runs/small", *verb[1:], cwd=folder), 1)
+        complaint = said(call(verb[0], "runs/small", *verb[1:], cwd=folder), 1)
         assert "run.json" in complaint and "write:" in complaint
     complaint = said(dataengine("run", "recipe.toml", "--quiet", cwd=folder), 1)
     assert "run.json" in complaint and "write:" in complaint
@@ -243,9 +219,9 @@ def cut_manifest(folder: Path) -> Path:
 
 
 def test_a_manifest_cut_in_half_is_found_by_whoever_reads_it(folder: Path, cut_manifest: Path) -> None:
-    done = dataengine("verify", "runs/small", cwd=folder)
+    done = call("verify", "runs/small", cwd=folder)
     assert done.returncode == 1 and "manifest.json" in done.stdout
-    assert "manifest.json" in said(dataengine("status", "runs/small", cwd=folder), 1)
+    assert "manifest.json" in said(call("status", "runs/small", cwd=folder), 1)
     assert "manifest.json" in said(dataengine("run", "recipe.toml", "--quiet", cwd=folder), 1)
 
 
@@ -259,14 +235,14 @@ def test_a_flipped_byte_is_found_by_verify_and_by_the_run_that_must_read_it(fold
     data = bytearray(shard.read_bytes())
     data[len(data) // 3] ^= 0x10
     shard.write_bytes(data)
-    done = dataengine("verify", "runs/small", cwd=folder)
+    done = call("verify", "runs/small", cwd=folder)
     assert done.returncode == 1 and "kept.parquet" in done.stdout and "1 problem" in done.stdout
     reads_it = ["--set", "data.corpus.0.of=normalized"]
     complaint = said(dataengine("run", "recipe.toml", "--quiet", *reads_it, cwd=folder), 1)
     assert "kept.parquet" in complaint and "write:" in complaint
     shutil.rmtree(shard.parent)  # what the message tells to do
     said(dataengine("run", "recipe.toml", "--quiet", *reads_it, cwd=folder), 0)
-    said(dataengine("verify", "runs/small", cwd=folder), 0)
+    said(call("verify", "runs/small", cwd=folder), 0)
 
 
 # --- what runs again --------------------------------------------------------------------------------------------------
@@ -274,7 +250,7 @@ def test_a_flipped_byte_is_found_by_verify_and_by_the_run_that_must_read_it(fold
 
 def plan(folder: Path, *arguments: str) -> dict[str, dict]:
     """Segment -> its entry in the plan."""
-    done = dataengine("plan", "recipe.toml", "--json", *arguments, cwd=folder)
+    done = call("plan", "recipe.toml", "--json", *arguments, cwd=folder)
     said(done, 0)
     return {segment["name"]: segment for segment in json.loads(done.stdout)["segments"]}
 

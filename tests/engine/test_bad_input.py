@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engine import bad_files
+from tests.engine.calling import call
 from tests.engine.projects import dataengine, manifests
 
 RUN = "runs/mixed"
@@ -26,7 +27,7 @@ class Ran:
     done: subprocess.CompletedProcess[str]
 
     def ask(self, query: str) -> list[dict[str, Any]]:
-        answer = dataengine("sql", RUN, query, "--json", cwd=self.folder.path)
+        answer = call("sql", RUN, query, "--json", cwd=self.folder.path)
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout)
 
@@ -89,9 +90,9 @@ def test_rows_in_are_rows_kept_dropped_and_quarantined_in_every_step(poisoned: R
 
 
 def test_the_run_verifies_and_there_is_nothing_more_to_do(poisoned: Ran) -> None:
-    done = dataengine("verify", RUN, cwd=poisoned.folder.path)
+    done = call("verify", RUN, cwd=poisoned.folder.path)
     assert done.returncode == 0, done.stdout
-    plan = dataengine("plan", "recipe.toml", "--json", cwd=poisoned.folder.path)
+    plan = call("plan", "recipe.toml", "--json", cwd=poisoned.folder.path)
     assert json.loads(plan.stdout)["to_do"] == 0
 
 
@@ -112,7 +113,7 @@ def test_nothing_is_written_beside_the_run(poisoned: Ran) -> None:
     ["inspect", RUN, "--quarantined", "not_regular_file", "-n", "50"], ["gc", RUN, "--dry-run"],
 ], ids=" ".join)
 def test_no_verb_prints_what_moves_a_cursor(poisoned: Ran, verb: list[str]) -> None:
-    done = dataengine(*verb, cwd=poisoned.folder.path)
+    done = call(*verb, cwd=poisoned.folder.path)
     assert done.returncode == 0, done.stderr
     assert unsafe(done.stdout + done.stderr) == set()
 
@@ -126,7 +127,7 @@ def test_documents_with_odd_names_and_texts_can_be_explained(poisoned: Ran) -> N
                         " UNION ALL (SELECT id FROM quarantined WHERE origin LIKE '%zip%' LIMIT 3)")
     assert len(rows) >= len(bad_files.STRANGE) + 4
     for row in rows[-6:]:
-        done = dataengine("explain", RUN, row["id"], cwd=poisoned.folder.path)
+        done = call("explain", RUN, row["id"], cwd=poisoned.folder.path)
         assert done.returncode == 0 and unsafe(done.stdout + done.stderr) == set()
 
 
