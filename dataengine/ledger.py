@@ -106,12 +106,12 @@ def find_run(name: str | Path) -> Path:
     """The folder of a run given as a path or as its name under ``runs/``. Raises RunNotFound, naming the nearest."""
     given = Path(name)
     for folder in (given, RUNS / given):
-        if (folder / RUN_FILE).is_file():
+        if os.path.isfile(folder / RUN_FILE):  # unlike Path.is_file it answers for names that no system takes
             return folder
-    if (given / "steps").is_dir():
+    if os.path.isdir(given / "steps"):
         raise RunNotFound("a run's folder, but it has no run.json yet", where=str(given),
                           write="run the recipe again: it goes on where it was")
-    if given.suffix == ".toml" and given.is_file():
+    if given.suffix == ".toml" and os.path.isfile(given):
         raise RunNotFound("this is a recipe, not a run", where=str(given), expected=there_is(),
                           write=f"dataengine run {given}, then the folder or the name of its run")
     near = difflib.get_close_matches(given.name, known_runs(), n=1, cutoff=0.5)

@@ -368,6 +368,22 @@ def _as_error(kind: str, error: dict[str, Any], out: Path) -> Exception:
 # --- the run's folder -------------------------------------------------------------------------------------------------
 
 
+def _refuse_strangers(out: Path) -> None:
+    """Raise InputError for a folder that is not empty and not a run: a run removes what it finds in its ``tmp/``."""
+    try:
+        found = set(os.listdir(out))
+    except OSError:  # not there yet, or no folder: said later
+        return
+    begun = "lock" in found and found <= {"lock", "tmp"}
+    if found and not begun and "run.json" not in found:
+        raise InputError(
+            f"this folder holds other things: {', '.join(sorted(found)[:3])}",
+            where=str(out),
+            expected="a folder of its own for the run: an empty one, a new one, or a run made before",
+            write=f"--out {out / 'run'}",
+        )
+
+
 def _make_writable(out: Path) -> None:
     try:
         os.path.abspath(out).encode()
@@ -375,6 +391,7 @@ def _make_writable(out: Path) -> None:
         raise InputError(
             "the folder of a run must have a name in UTF-8", where=ascii(str(out)), write="--out with another folder"
         ) from None
+    _refuse_strangers(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / f".writable.{os.getpid()}"

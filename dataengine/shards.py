@@ -297,7 +297,11 @@ def read_manifest(folder: Path) -> Manifest:
         with open(f"{folder}/{MANIFEST}", "rb") as file:
             return Manifest.from_json(file.read())
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CorruptShard(f"the manifest cannot be read: {error}", where=str(folder / MANIFEST)) from error
+        raise CorruptShard(
+            f"the manifest cannot be read: {error}",
+            where=str(folder / MANIFEST),
+            write=f"remove {folder} and run the recipe again: only this task is remade",
+        ) from error
 
 
 # --- commit -----------------------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def _nearly_utf8(data: bytes) -> bool:
 def _wide(data: bytes) -> str | None:
     """UTF-16 without its mark: ASCII characters in it leave NUL at every other byte."""
     sample = data[:4096]
-    if len(sample) < 4:
+    if sample.count(0) < 2:  # one alone is an accident
         return None
     even, odd = sample[0::2].count(0) / len(sample[0::2]), sample[1::2].count(0) / len(sample[1::2])
     if odd > 0.2 and even < 0.05:

@@ -17,6 +17,7 @@ from dataengine.executors.local import Done, Event, LocalExecutor, Lost
 from dataengine.plan import Plan, Segment, Task, TaskRef
 from dataengine.run import Driver
 from dataengine.tasks import PROCESSING, READING, STARTING, WRITING
+from tests.engine.projects import dataengine, project
 
 BATCH, BATCHES = 8, 3
 
@@ -215,3 +216,22 @@ def test_what_a_dead_worker_left_in_the_staging_folder_is_removed(pool: LocalExe
     os.kill(pid, 9)
     event(pool)
     assert not (tmp_path / "tmp" / f"0f.{pid}").exists()
+
+
+def test_a_folder_of_other_things_is_not_made_a_run(tmp_path: Path) -> None:
+    recipe = project(tmp_path / "project")
+    precious = tmp_path / "elsewhere" / "tmp" / "precious"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("mine")
+    done = dataengine("run", recipe, "--quiet", "--out", tmp_path / "elsewhere", cwd=tmp_path)
+    assert done.returncode == 2 and "holds other things: tmp" in done.stderr
+    assert precious.read_text() == "mine"
+
+
+def test_a_reader_does_not_read_what_runs_have_made(tmp_path: Path) -> None:
+    recipe = project(tmp_path, 'name = "here"\n[[data.all]]\nstage = "read.jsonl"\npaths = "."\n')
+    for _ in range(2):
+        done = dataengine("run", recipe, "--quiet", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    again = dataengine("plan", recipe, cwd=tmp_path)
+    assert "0 of 1 task to run" in again.stdout

@@ -132,7 +132,7 @@ def _walk(folder: str, root: str, endings: tuple[str, ...], above: tuple[tuple[i
     """Everything below `folder` whose name has one of the endings. A link back to a folder above is not followed."""
     status = os.stat(folder)
     me = (status.st_dev, status.st_ino)
-    if me in above:
+    if me in above or _is_run(folder):
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith("."):
@@ -141,6 +141,11 @@ def _walk(folder: str, root: str, endings: tuple[str, ...], above: tuple[tuple[i
             yield _file(entry.path, root)
         elif _is_folder(entry):
             yield from _walk(entry.path, root, endings, (*above, me))
+
+
+def _is_run(folder: str) -> bool:
+    """Whether a run of our own lives here: what it makes is not input, least of all its own."""
+    return os.path.isfile(os.path.join(folder, "run.json")) and os.path.isdir(os.path.join(folder, "steps"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

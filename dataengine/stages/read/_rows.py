@@ -13,7 +13,11 @@ MOST_BYTES = 4 << 20
 """About how much text a batch holds. One longer record makes a batch of its own."""
 
 ScalarType = Literal["string", "int64", "float64", "bool"]
-RESERVED = frozenset({"id", "source", "origin", "url", "text", "html", "messages"})
+RESERVED = frozenset({
+    "id", "source", "origin", "url", "text", "html", "messages", "parent",
+    "lane", "step", "stage", "reason", "detail", "duplicate_of", "band",
+})
+"""What the engine and its views call columns of their own."""
 
 
 class Rows:
