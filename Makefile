@@ -26,11 +26,11 @@ quickstart: $(VENV)/.train  ## real files in, a trained model out: recipes/quick
 
 test: $(VENV)/.dev  ## the quick suite
 	$(BIN)/ruff check .
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-all: $(VENV)/.dev  ## the quick suite and the long one
 	$(BIN)/ruff check .
-	$(BIN)/pytest -m 'slow or not slow'
+	$(BIN)/pytest -n auto --dist loadfile -m 'slow or not slow'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -247,7 +247,7 @@ def test_every_stage_can_be_listed_and_shown(call):
     assert found and all(entry["kind"] in {"read", "map", "filter", "expand", "gather"} for entry in found)
     for entry in found:
         code, out, err = call("stages", "show", entry["name"])
-        assert code == 0 and entry["summary"] in out, err
+        assert code == 0 and entry["summary"] in " ".join(out.split()), err
         shown = json.loads(call("stages", "show", entry["name"], "--json")[1])
         assert all(field["help"] for field in shown["settings"]), entry["name"]
 

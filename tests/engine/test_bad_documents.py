@@ -99,7 +99,7 @@ buckets = 1000
 def naughty() -> list[str]:
     """The strings of the list, or our own, each repeated to 200 words."""
     lines = gzip.decompress(NAUGHTY.read_bytes()).splitlines() if NAUGHTY.exists() else []
-    strings = [json.loads(line)["text"] for line in lines] or list(STRANGE)
+    strings = [json.loads(line)["text"] for line in lines] or [f"{text} {copy}" for copy in range(20) for text in STRANGE]
     return [" ".join([text] * -(-200 // max(1, len(text.split())))) for text in strings]
 
 

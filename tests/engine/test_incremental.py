@@ -107,6 +107,7 @@ def test_a_run_whose_name_is_not_utf_8_is_refused_in_words(tmp_path: Path) -> No
 def test_rubbish_of_every_kind_in_tmp_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
     recipe, out = start(tmp_path), tmp_path / "run"
     (out / "tmp" / "folder").mkdir(parents=True)
+    (out / "lock").touch()  # what a run that was killed at its start leaves behind
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
     (out / "tmp" / "link").symlink_to(tmp_path / "precious")
