@@ -213,7 +213,8 @@ class Progress:
         """Say what is waited for, when nothing was said for long."""
         while not self._silence.wait(min(SILENT_SECONDS / 4, 5.0)):
             now = self.clock()
-            steps = trainings(self.work)
+            steps = {name: step for name, step in trainings(self.work).items()
+                     if name in self.paces and self.paces[name].done < self.paces[name].total}
             if steps and now - self.last_line >= QUIET_SECONDS:
                 self.last_line = now
                 for segment, step in steps.items():
