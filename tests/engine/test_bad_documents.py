@@ -99,7 +99,8 @@ buckets = 1000
 def naughty() -> list[str]:
     """The strings of the list, or our own, each repeated to 200 words."""
     lines = gzip.decompress(NAUGHTY.read_bytes()).splitlines() if NAUGHTY.exists() else []
-    strings = [json.loads(line)["text"] for line in lines] or [f"{text} {copy}" for copy in range(20) for text in STRANGE]
+    ours = [f"{text} {copy}" for copy in range(20) for text in STRANGE]
+    strings = [json.loads(line)["text"] for line in lines] or ours
     return [" ".join([text] * -(-200 // max(1, len(text.split())))) for text in strings]
 
 
