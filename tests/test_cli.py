@@ -104,8 +104,9 @@ def test_reading_verbs_import_no_torch_polars_or_numba(verb, run):
     (["stages", "show", "filter.gofer"], "no such stage"), (["inspect", "RUN", "-n", "0"], "range"),
     (["check", "no/such/recipe.toml"], "no/such/recipe.toml"), (["run", "no/such/recipe.toml"], "no/such/recipe.toml"),
 ])
-def test_a_users_mistake_is_two_and_said_in_words(call, run, arguments, said, monkeypatch):
+def test_a_users_mistake_is_two_and_said_in_words(call, run, arguments, said, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("dataengine.ledger.RUNS", tmp_path / "runs")  # not those of whoever runs the tests
     code, out, err = call(*[run if argument == "RUN" else argument for argument in arguments])
     assert (code, out) == (2, "")
     assert said in err and "Traceback" not in err
