@@ -82,7 +82,8 @@ def trainings(ledger: Ledger) -> list[dict[str, Any]]:
             raise CorruptShard(f"cannot be read: {error}", where=str(shard.path), write=REPAIR) from error
         config = configs.get(shard.segment.name, {})
         name = shard.segment.name.removeprefix("train.")
-        found.append({"training": name, "mix": config.get("mix"), "objective": config.get("objective"), **result})
+        found.append({"training": name, "mix": config.get("mix"), "objective": config.get("objective"),
+                      "model": str(shard.path.parent / "final"), **result})
     return found
 
 
@@ -164,6 +165,7 @@ def _show_trainings(trained: list[dict[str, Any]]) -> None:
         said += [f"loss {loss[0]:.3f} to {loss[1]:.3f}"] if None not in loss else []
         if said:
             say(wrapped(", ".join(said), first=f"{safe_text(training['training'])}: ", indent="    "))
+            say(f"    {safe_text(training['model'])}")
 
 
 def _bits(value: float | None) -> str:
