@@ -1,5 +1,5 @@
-"""Remove what a run no longer needs: tasks that run.json does not name, what killed tasks left in ``tmp/``, and the
-resumable state in ``work/`` of tasks that are done or no longer planned.
+"""Remove what a run no longer needs: tasks that run.json does not name and what ``chains/`` says of their steps, what
+killed tasks left in ``tmp/``, and the resumable state in ``work/`` of tasks that are done or no longer planned.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Rubbish:
 def collect(name: str | Path, *, dry_run: bool = False) -> list[Rubbish]:
     """Remove rubbish and say what it was; `dry_run` only says. Raises RunLocked while the run is being written.
 
-    Only names found in this run's ``steps``, ``work`` and ``tmp`` are touched. A symbolic link is removed itself, never
-    what it points to; where one of the three is a link, nothing is done.
+    Only names found in this run's ``steps``, ``work``, ``chains`` and ``tmp`` are touched. A symbolic link is removed
+    itself, never what it points to; where one of the four is a link, nothing is done.
     """
     run = find_run(name)
     with _locked(run):
         ledger = Ledger.open(run)
-        for place in (run / "steps", run / "work", run / "tmp"):
+        for place in (run / "steps", run / "work", run / "tmp", run / "chains"):
             if place.is_symlink():
                 raise CorruptShard("a symbolic link, which would lead out of the run", where=str(place))
         doomed = list(_rubbish(run, ledger))
@@ -57,6 +57,8 @@ def _rubbish(run: Path, ledger: Ledger) -> Iterator[Path]:
     planned = ((segment, task) for segment in ledger.segments for task in segment.tasks)
     unfinished = {task for segment, task in planned if ledger.manifest(segment, task) is None}
     yield from (state for state in _entries(run / "work") if state.name not in unfinished)
+    chains = {f"{entry.get('chain')}.json" for entry in ledger.data.get("segments", ())}
+    yield from (chain for chain in _entries(run / "chains") if chain.name not in chains)
     yield from _entries(run / "tmp")
 
 

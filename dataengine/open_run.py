@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dataengine import sql
 from dataengine.ledger import Ledger, Shard, require_regular
+from dataengine.shards import HIDDEN
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,5 +92,6 @@ def _scan(shards: Sequence[Shard], first: Sequence[str]) -> pl.LazyFrame:
     frames = [pl.LazyFrame(schema=dict.fromkeys(first, pl.String))]
     for members in segments.values():
         frame = pl.scan_parquet([shard.path for shard in members], glob=False, hive_partitioning=False)
+        frame = frame.select(pl.exclude(f"^{HIDDEN}.*$"))
         frames.append(frame.with_columns(pl.lit(members[0].segment.lane).alias("lane")))
     return pl.concat(frames, how="diagonal_relaxed")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,8 @@ from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
 
 PIECES_PER_SPLIT = 4096
+ROWS_LAYOUT = 2
+"""Raised when a ``rows`` task stores its rows in another way."""
 SHARDS_PER_RANGE = 8
 """A match task sorts one range of the key space; there is one range for so many shards, which bounds its memory."""
 
@@ -48,6 +50,8 @@ class Task:
     kind: str
     inputs: tuple[TaskRef, ...]
     body: Mapping[str, Any]
+    input: str = ""
+    """Hash of what it reads: its address is the hash of this and of its segment's `chain`."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,12 @@ class Segment:
     tasks: tuple[Task, ...]
     final: bool = False
     """Its kept rows are the end of a lane that no other lane takes its rows from: what the run is for."""
+    chain: str = ""
+    """Hash of the steps and of what else all its tasks have in common."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """kind ``rows``: the columns it begins with."""
+    rewrites: tuple[bool, ...] = ()
+    """kind ``rows``: for each step, whether its stage replaces a column that stood there before (filters apart)."""
 
     def record(self) -> dict[str, Any]:
         """Its entry in run.json."""
@@ -116,6 +126,7 @@ class Segment:
             "steps": steps,
             "tasks": [task.ref.address for task in self.tasks],
             "final": self.final,
+            "chain": self.chain,
         }
 
 
@@ -161,6 +172,11 @@ class Plan:
             "state": state,
             "segments": [segment.record() for segment in self.segments],
         }
+
+
+def address(chain: str, read: str) -> str:
+    """Of the task whose segment has this chain and which reads this input."""
+    return digest([chain, read])
 
 
 def digest(value: Any) -> str:
@@ -212,9 +228,12 @@ class _Planner:
         bodies: Iterable[tuple[tuple[TaskRef, ...], Any, dict]],
         final: bool = False,
         sources: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        rewrites: tuple[bool, ...] = (),
     ) -> tuple[TaskRef, ...]:
         """Add a segment; each body is (inputs, what besides the steps and inputs decides the output, body)."""
-        chain = digest([shards.FORMAT, kind, lane, [step.fingerprint() for step in steps]])
+        layout = [] if columns is None else [ROWS_LAYOUT, sorted(columns.items())]
+        chain = digest([shards.FORMAT, kind, lane, [step.fingerprint() for step in steps], *layout])
         made = tuple(made for step in steps for made in step.made.values())
         births = iter(sources) if sources is not None else None
         tasks = []
@@ -223,9 +242,10 @@ class _Planner:
         for inputs, identity, body in bodies:
             if inputs is not shared:  # the match tasks of a gather all have the same long tuple: it is hashed once
                 shared, parents = inputs, digest([ref.address for ref in inputs])
-            ref = TaskRef(name, digest([chain, parents, identity]), next(births) if births else lane)
-            tasks.append(Task(ref, kind, inputs + made, body))
-        self.segments.append(Segment(name, kind, lane, steps, tuple(tasks), final))
+            read = digest([parents, identity])
+            ref = TaskRef(name, address(chain, read), next(births) if births else lane)
+            tasks.append(Task(ref, kind, inputs + made, body, read))
+        self.segments.append(Segment(name, kind, lane, steps, tuple(tasks), final, chain, columns or {}, rewrites))
         return tuple(task.ref for task in tasks)
 
     # --- lanes ---
@@ -242,13 +262,12 @@ class _Planner:
         fused: list[Block] = []
         decided: TaskRef | None = None
         for block in blocks:
+            if _begins_segment(block, fused, end.columns):
+                end, decided = self.rows(name, fused, end, decided, final=False), None
+                fused = []
             if block.stage.kind == "gather":
-                if fused:
-                    end = self.rows(name, fused, end, decided, final=False)
                 decided = self.gather(block, end)
-                fused = [block]
-            else:
-                fused.append(block)
+            fused.append(block)
         taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
         self.lanes[name] = self.rows(name, fused, end, decided, final=not taken)
         return self.lanes[name]
@@ -270,8 +289,9 @@ class _Planner:
         """A segment of fused steps, over the splits of its reader or over the tasks of `end`."""
         steps = tuple(self.step(block) for block in blocks)
         columns = dict(end.columns)
-        stored = dict(columns)
+        stored, rewrites = dict(columns), []
         for block in blocks:
+            rewrites.append(_rewrites(block, columns))
             columns = self.flow(block, columns)
             stored |= columns | (dict(block.stage.adds(block.config)) if block.stage.kind == "gather" else {})
         common = {
@@ -305,7 +325,7 @@ class _Planner:
                 )
                 for index, ref in enumerate(end.tasks)
             ]
-        refs = self.add(name, "rows", lane, steps, bodies, final, sources)
+        refs = self.add(name, "rows", lane, steps, bodies, final, sources, end.columns, tuple(rewrites))
         return LaneEnd(refs, columns)
 
     def gather(self, block: Block, end: LaneEnd) -> TaskRef:
@@ -424,7 +444,10 @@ class _Planner:
         """The columns after this block; problems for columns that are missing or change their type."""
         stage, path = block.stage, f"data.{block.lane}[{block.index}]"
         if stage.kind == "read":
-            return BASE_COLUMNS | dict(stage.adds(block.config))
+            columns = BASE_COLUMNS | dict(stage.adds(block.config))
+            if own := [column for column in columns if shards.hidden(column)]:
+                self.problem(path, f'{stage.name} adds column "{own[0]}"; names that begin with __ are the engine\'s')
+            return columns
         missing = [column for column in stage.reads(block.config) if column not in columns]
         for column in missing:
             self.problem(
@@ -438,6 +461,8 @@ class _Planner:
             return columns
         after = dict(columns)
         for column, kind in stage.adds(block.config).items():
+            if shards.hidden(column):
+                self.problem(path, f'{stage.name} adds column "{column}"; names that begin with __ are the engine\'s')
             if column in BASE_COLUMNS:
                 self.problem(path, f'{stage.name} would replace column "{column}", which the engine keeps')
             if after.get(column, kind) != kind:
@@ -555,6 +580,24 @@ class _Planner:
         }
         fingerprint = body["config"] | {"seed": self.recipe.seed}
         return self.product(path, "train", fingerprint, (mix, *([init] if init else [])), body)
+
+
+def _begins_segment(block: Block, fused: list[Block], columns: Mapping[str, str]) -> bool:
+    """Whether what the steps before this block made must be stored before it.
+
+    A gather needs a whole lane. An expand makes other rows of those before it, and a map that replaces a column takes
+    from those before it what they read: a later plan could not go on from there. Where no filter stands before such a
+    map nothing is lost, and nothing is stored: text is not kept that a scrub at the head of a lane is to remove.
+    """
+    if not fused or block.stage.kind in ("gather", "expand"):
+        return bool(fused)
+    there = set(columns).union(*(before.stage.adds(before.config) for before in fused))
+    return _rewrites(block, there) and any(before.stage.kind in ("filter", "gather") for before in fused)
+
+
+def _rewrites(block: Block, there: Collection[str]) -> bool:
+    """Whether the block replaces a column. What filters measure anew is kept beside it, so they do not count."""
+    return block.stage.kind in ("map", "expand") and any(name in there for name in block.stage.adds(block.config))
 
 
 def _places(refs: Iterable[TaskRef]) -> list[list[str]]:

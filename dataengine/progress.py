@@ -101,16 +101,18 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def started(self, totals: Mapping[str, tuple[int, int]]) -> None:
-        """Segment -> (tasks done in earlier runs, tasks in all), in the plan's order."""
+    def started(self, totals: Mapping[str, tuple[int, int]], going_on: int = 0) -> None:
+        """Segment -> (tasks done in earlier runs, tasks in all), in the plan's order. `going_on` tasks need not begin
+        at their input: they take the rows stored before a step that changed."""
         self.paces = {name: Pace(total, done) for name, (done, total) in totals.items()}
         self.begin = self.last_line = self.clock()
         to_do = sum(pace.total - pace.done for pace in self.paces.values())
         all_tasks = sum(pace.total for pace in self.paces.values())
         if self.style == "json":
-            self._json("started", tasks=all_tasks, to_do=to_do)
+            self._json("started", tasks=all_tasks, to_do=to_do, going_on=going_on)
         elif self.style == "plain" or not to_do:
-            self._line(f"{number(to_do)} of {plural(all_tasks, 'task')} to run")
+            which = f", {number(going_on)} of them from the rows stored before a change" if going_on else ""
+            self._line(f"{number(to_do)} of {plural(all_tasks, 'task')} to run{which}")
             if to_do and not self.quiet:
                 self._silence.clear()
                 self._heart = threading.Thread(target=self._beat, name="progress", daemon=True)

@@ -17,15 +17,16 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from dataengine import errors, shards
+from dataengine import errors, going_on, shards
 from dataengine.errors import InputError, QuarantineExceeded, RunFailed, RunLocked
 from dataengine.executors.local import Done, Event, Failed, LocalExecutor, Lost
 from dataengine.faults import fault
+from dataengine.going_on import Start
 from dataengine.plan import Plan, Task, TaskRef
 from dataengine.tasks import READING, STARTING, WRITING
 
@@ -56,7 +57,7 @@ class Executor(Protocol):
 class Watcher(Protocol):
     """Who is told how the run goes; see `progress`."""
 
-    def started(self, totals: dict[str, tuple[int, int]]) -> None: ...
+    def started(self, totals: dict[str, tuple[int, int]], going_on: int = 0) -> None: ...
     def task_done(self, segment: str, manifest: dict[str, Any]) -> None: ...
     def interrupted(self) -> None: ...
     def finished(self) -> None: ...
@@ -82,6 +83,8 @@ class Search:
     """The suspect, while it is tried."""
     acquitted: Counter[tuple[int, int]] = field(default_factory=Counter)
     disk_errors: int = 0
+    stored: Start | None = None
+    """Where the task goes on from stored rows. Where that did not work it begins at its input."""
 
 
 def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = None) -> int:
@@ -92,12 +95,14 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
         _refuse_other_format(out)
         tmp = out / "tmp"
         _empty(tmp)
+        starts = going_on.starts(plan)
         shards.replace_atomically(out / "run.json", json.dumps(plan.record("running"), indent=1))
         fault("run_json")
+        going_on.remember(plan)
         settings = plan.recipe.run
         size = workers or settings.workers or os.cpu_count() or 1
         executor = LocalExecutor(out, size, settings.memory_per_worker, settings.record_deadline)
-        driver = Driver(plan, executor, watcher)
+        driver = Driver(plan, executor, watcher, starts)
         try:
             count = driver.drive()
         finally:
@@ -119,8 +124,10 @@ class Group:
 class Driver:
     """Hands out tasks whose inputs are committed, in the order of the plan."""
 
-    def __init__(self, plan: Plan, executor: Executor, watcher: Watcher | None) -> None:
-        self.plan, self.executor, self.watcher = plan, executor, watcher
+    def __init__(
+        self, plan: Plan, executor: Executor, watcher: Watcher | None, starts: Mapping[str, Start] | None = None
+    ) -> None:
+        self.plan, self.executor, self.watcher, self.starts = plan, executor, watcher, starts or {}
         self.tasks = list(plan.tasks)
         self.waiting: set[int] = set()
         """Tasks that are not done."""
@@ -154,7 +161,8 @@ class Driver:
                 {
                     segment.name: (sum(task.ref in self.plan.committed for task in segment.tasks), len(segment.tasks))
                     for segment in self.plan.segments
-                }
+                },
+                len(self.starts),
             )
         with self._interrupts():
             while self.waiting and not self.interrupts:
@@ -188,7 +196,7 @@ class Driver:
 
     def _start(self, number: int) -> None:
         task = self.tasks[number]
-        search = self.searches.get(number) or Search(task)
+        search = self.searches.get(number) or Search(task, stored=self.starts.get(task.ref.address))
         search.probing = search.suspect
         self.running[number] = search
         everywhere = len(search.careful) >= CAREFUL_BATCHES
@@ -201,6 +209,7 @@ class Driver:
             "poison": search.poison,
             "careful": [-1] if everywhere else sorted(search.careful),
             "probe": search.probing,
+            "stored": astuple(search.stored) if search.stored else None,
         }
         self.executor.submit(number, job, unlimited=task.kind in UNLIMITED)
 
@@ -234,6 +243,9 @@ class Driver:
     def _failed(self, number: int, search: Search, error: dict[str, Any]) -> None:
         """An error in words: the disk gets a few tries, everything else ends the run."""
         kind = error.pop("failed")
+        if search.stored and kind == "CorruptShard":
+            self._from_its_input(number, search)
+            return
         if (
             kind == "OSError"
             and error.get("errno") not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
@@ -248,6 +260,9 @@ class Driver:
     def _lost(self, event: Lost, search: Search) -> None:
         """A worker died. Once may be an accident; twice at one record is a record to be quarantined."""
         number, place = event.number, (event.batch, event.row)
+        if search.stored:
+            self._from_its_input(number, search)
+            return
         self.searches[number] = search
         self.again.append(number)
         search.losses[place] += 1
@@ -258,6 +273,12 @@ class Driver:
             search.suspect = None
         elif search.task.kind != "rows" or not self._traced(event, search):
             self._lost_whole(search, event)
+
+    def _from_its_input(self, number: int, search: Search) -> None:
+        """Going on from stored rows failed: the task is done whole, as if there had been none."""
+        search.stored = None
+        self.searches[number] = search
+        self.again.append(number)
 
     def _traced(self, event: Lost, search: Search) -> bool:
         """Go after the record at which the worker was lost. False where the cursor names neither record nor batch."""

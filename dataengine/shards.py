@@ -32,6 +32,15 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 KEPT, DROPPED, QUARANTINED = "kept.parquet", "dropped.parquet", "quarantined.parquet"
+WHOLE = "whole.parquet"
+"""Quarantined rows with all their columns, as they came to the step that could not do with them; not there where no
+step quarantined any."""
+
+HIDDEN = "__"
+"""With this begin the names of the engine's own columns: stored, but seen by no stage, view or data frame."""
+PLACE = "__place"
+"""Where a row stands in its task's input. The rows of all of a task's files are in this order."""
+PLACES = {PLACE: "int64"}
 
 GROUP_ROWS = 8192
 GROUP_BYTES = 32 << 20
@@ -57,6 +66,11 @@ def arrow_type(name: str) -> pa.DataType:
         fields = (part.split(":", 1) for part in name[7:-1].split(","))
         return pa.struct([(key.strip(), arrow_type(kind)) for key, kind in fields])
     return pa.type_for_alias(name)
+
+
+def hidden(name: str) -> bool:
+    """Whether a column is the engine's own."""
+    return name.startswith(HIDDEN)
 
 
 def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -100,7 +114,7 @@ class ShardWriter:
         import pyarrow.parquet as pq
 
         self.path, self.schema, self.rows = path, schema, 0
-        small = [name for name in schema.names if name not in BIG_COLUMNS]
+        small = [name for name in schema.names if name not in BIG_COLUMNS and name != PLACE]
         self._writer = pq.ParquetWriter(
             path,
             schema,
@@ -108,6 +122,7 @@ class ShardWriter:
             compression_level=ZSTD_LEVEL,
             use_dictionary=small or False,
             write_statistics=small or False,
+            column_encoding={PLACE: "DELTA_BINARY_PACKED"} if PLACE in schema.names else None,
             write_page_checksum=True,
             version="2.6",
         )

@@ -14,10 +14,20 @@ NOTHING_NEW = "not done yet"
 
 
 def summary(plan: Plan) -> dict[str, Any]:
-    """The plan in one dictionary, ready for JSON. ``why`` is empty where nothing is to do."""
+    """The plan in one dictionary, ready for JSON. ``why`` is empty where nothing is to do.
+
+    ``goes_on`` says of how many tasks only ``steps`` run, because the rows that ``kept_steps`` made are stored.
+    """
+    from dataengine import going_on
     from dataengine.why import reasons
 
     why = reasons(plan)
+    goes_on: dict[str, list[dict[str, Any]]] = {}
+    for segment, start, tasks in going_on.described(plan, going_on.starts(plan)):
+        names = [step.name for step in segment.steps]
+        goes_on.setdefault(segment.name, []).append(
+            {"tasks": tasks, "kept_steps": names[: start.step], "steps": names[start.step :]}
+        )
     segments = []
     for segment in plan.segments:
         have = sum(task.ref in plan.committed for task in segment.tasks)
@@ -32,6 +42,7 @@ def summary(plan: Plan) -> dict[str, Any]:
                 "have": have,
                 "to_do": len(segment.tasks) - have,
                 "why": why.get(segment.name, ""),
+                "goes_on": goes_on.get(segment.name, []),
                 "bytes": sum(_weight(task.body) for task in segment.tasks),
                 "steps": steps,
             }
@@ -65,6 +76,8 @@ def show(plan: Plan) -> None:
         if entry["why"] and entry["why"] != NOTHING_NEW:
             because = "" if entry["why"].startswith("follows") else "because "
             say(wrapped(because + safe_text(entry["why"]), first=" " * 7, indent=" " * 9, width=width))
+        for start in entry["goes_on"]:
+            say(wrapped(safe_text(_goes_on(entry, start)), first=" " * 7, indent=" " * 9, width=width))
     say(f"\n{number(found['to_do'])} of {plural(found['tasks'], 'task')} to run")
 
 
@@ -74,3 +87,17 @@ def _told(entry: dict[str, Any]) -> str:
     if entry["kind"] == "rows":
         return stages
     return entry["kind"] if stages == entry["kind"] else f"{entry['kind']} for {stages}"
+
+
+def _goes_on(entry: dict[str, Any], start: dict[str, Any]) -> str:
+    """What of a segment's steps runs, where not all of them do."""
+    kept = _span(start["kept_steps"])
+    some = "" if start["tasks"] == entry["to_do"] else f"{plural(start['tasks'], 'task')}: "
+    if not start["steps"]:
+        return f"{some}no step runs: the rows that {kept} made are stored"
+    return f"{some}goes on from {start['steps'][0]} with the rows stored before it; {kept} does not run again"
+
+
+def _span(steps: list[str]) -> str:
+    """Consecutive steps of a lane in short: ``prose.0-2``."""
+    return steps[0] if len(steps) == 1 else f"{steps[0]}-{steps[-1].rpartition('.')[2]}"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataengine.errors import CorruptShard, QueryRefused
 from dataengine.ledger import REPAIR, Ledger, Shard, require_regular
-from dataengine.shards import load_json
+from dataengine.shards import hidden, load_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -218,7 +218,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Sha
         head = _columns_of(connection, members[0])
         columns = [f"{_quoted(members[0].segment.lane)} AS lane" if column == "lane"
                    else column if column in head else f"NULL::VARCHAR AS {column}" for column in first]
-        others = [f'"{column}"' for column in (part.replace('"', '""') for part in head if part not in first)]
+        others = ['"' + part.replace('"', '""') + '"' for part in head if part not in first and not hidden(part)]
         files = ", ".join(_quoted(_absolute(shard)) for shard in members)
         parts.append(f"SELECT {', '.join(columns + others)} FROM read_parquet([{files}], {PLAINLY})")
     connection.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))

@@ -32,7 +32,7 @@ FLOORS = [
     },
     {"run", "executors", "worker"},
     {"tasks"},
-    {"why", "judged"},
+    {"why", "judged", "going_on"},
     {"plan", "sql"},
     {"recipe", "ledger"},
     {"classifier"},

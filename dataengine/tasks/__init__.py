@@ -53,6 +53,9 @@ class Job:
     """Batches to be worked on row by row, so that the cursor names the row at work; -1 means all of them."""
     probe: tuple[int, int] | None = None
     """(batch, row): run this row alone and write nothing. Asked to prove that a record kills."""
+    stored: tuple[str, str, int] | None = None
+    """(segment, address, step): go on from this step with the rows that another task stored before it, which had the
+    same input and the same steps so far."""
 
     def folder(self, place: list[str]) -> Path:
         """The folder of another task, given as [segment, address]."""

@@ -18,7 +18,7 @@ import xxhash
 from dataengine import shards
 from dataengine import stage as stages
 from dataengine.errors import DataEngineError, StageError
-from dataengine.shards import Account, content_bytes
+from dataengine.shards import HIDDEN, PLACE, PLACES, Account, content_bytes, hidden
 from dataengine.stage import BASE_COLUMNS, Refused, Stage, StageConfig
 from dataengine.tasks import PROCESSING, READING
 
@@ -32,6 +32,8 @@ QUARANTINE_COLUMNS = BASE_COLUMNS | {
 DROP_COLUMNS = {"step": "string", "stage": "string", "reason": "string"}
 RAW_BYTES = 16 << 10
 """How much of a quarantined record's text is kept for the eye; the whole of it is at its origin."""
+CHILD_BITS = 32
+"""The place of a parent's n-th child is ``parent's place << 32 | n``."""
 FAILING_BATCH = 8
 """A stage that raises on each row of a batch of at least so many is broken; fewer may be bad luck with the data."""
 
@@ -46,6 +48,8 @@ class FusedStep:
     config: StageConfig
     duplicates: Mapping[str, Any] | None = None
     """gather: the decisions for this shard."""
+    index: int = 0
+    """Its number in the segment."""
 
     def account(self) -> Account:
         """An empty account."""
@@ -60,8 +64,12 @@ class Outcome:
     kept: list[pa.RecordBatch] = field(default_factory=list)
     dropped: list[pa.RecordBatch] = field(default_factory=list)
     quarantined: list[pa.RecordBatch] = field(default_factory=list)
+    whole: list[pa.RecordBatch] = field(default_factory=list)
+    """The rows that steps quarantined, with all their columns: see `shards.WHOLE`."""
     running: int = 0
     """The step at work, to know whom to blame."""
+    working: pa.RecordBatch | None = None
+    """The rows it works on."""
 
     def add(self, other: Outcome) -> None:
         """Append what became of later rows."""
@@ -70,6 +78,7 @@ class Outcome:
         self.kept += other.kept
         self.dropped += other.dropped
         self.quarantined += other.quarantined
+        self.whole += other.whole
 
 
 class Cursor:
@@ -120,13 +129,13 @@ def broken_stage(result: Outcome) -> None:
             )
 
 
-def refuse(refused: list[Refused], reader: FusedStep, outcome: Outcome) -> None:
-    """Records that the reader could not read: in and quarantined."""
+def refuse(refused: list[tuple[int, Refused]], reader: FusedStep, outcome: Outcome) -> None:
+    """Records that the reader could not read, each with its place: in and quarantined."""
     account = outcome.accounts[0]
     account.rows_in += len(refused)
     lane = reader.lane.encode()
     rows = []
-    for record in refused:
+    for place, record in refused:
         account.quarantined[record.reason] = account.quarantined.get(record.reason, 0) + 1
         rows.append(
             {
@@ -139,9 +148,10 @@ def refuse(refused: list[Refused], reader: FusedStep, outcome: Outcome) -> None:
                 "reason": record.reason,
                 "detail": record.detail,
                 "text": record.raw[:RAW_BYTES].decode("utf-8", "replace"),
+                PLACE: place,
             }
         )
-    outcome.quarantined.append(pa.RecordBatch.from_pylist(rows, shards.arrow_schema(QUARANTINE_COLUMNS)))
+    outcome.quarantined.append(pa.RecordBatch.from_pylist(rows, shards.arrow_schema(QUARANTINE_COLUMNS | PLACES)))
 
 
 def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], todo: int, cursor: Cursor) -> Outcome:
@@ -157,7 +167,8 @@ def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], tod
     except Exception as error:  # a stage is anyone's code, and one record must not end the run
         fault, reason = error, "error"
     if batch.num_rows == 1:
-        return blamed(batch, steps, todo, outcome.running, reason, fault)
+        row = outcome.working if outcome.working is not None and outcome.working.num_rows == 1 else batch
+        return blamed(row, steps, todo, outcome.running, reason, fault)
     middle = batch.num_rows // 2
     both = Outcome([step.account() for step in steps])
     both.add(attempt(batch.slice(0, middle), rows[:middle], steps, todo, cursor))
@@ -168,7 +179,7 @@ def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], tod
 def blamed(
     batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: int, reason: str, fault: BaseException
 ) -> Outcome:
-    """The outcome of one row on which a stage raised: it went well before `failing` and is quarantined there."""
+    """The outcome of one row, as it came to the step that raised: it went well before, and is quarantined there."""
     outcome = Outcome([step.account() for step in steps])
     size = content_bytes(batch)
     for index in range(todo, failing):
@@ -186,7 +197,7 @@ def through(
     """The batch through all steps from `todo` on; what is left is kept."""
     for index in range(todo, len(steps)):
         step, account = steps[index], outcome.accounts[index]
-        outcome.running = index
+        outcome.running, outcome.working = index, batch
         started = time.perf_counter()
         account.rows_in += batch.num_rows
         account.bytes_in += content_bytes(batch)
@@ -205,7 +216,7 @@ def apply_map(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
     """Columns added or replaced; refused rows quarantined."""
-    result = dict(step.stage.function(batch, step.config))
+    result = dict(step.stage.function(visible(batch), step.config))
     refused = result.pop("refused", None)
     after = with_columns(batch, result, step)
     if refused is None:
@@ -230,7 +241,7 @@ def apply_filter(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
     """Measurements added, then judged: the first broken rule is a row's reason."""
-    after = with_columns(batch, dict(step.stage.function(batch, step.config)), step)
+    after = with_columns(with_copies(batch, step), dict(step.stage.function(visible(batch), step.config)), step)
     verdict = judge(after, step.stage.rules, step.config)
     if (verdict < 0).all():
         return after, rows
@@ -257,8 +268,11 @@ def judge(batch: pa.RecordBatch, rules: tuple[stages.Rule, ...], config: StageCo
 def apply_expand(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
-    """One row becomes k: the new rows have the parent's other columns, its id as ``parent`` and an id of their own."""
-    columns, parents = step.stage.function(batch, step.config)
+    """One row becomes k: the new rows have the parent's other columns, its id as ``parent`` and an id of their own.
+
+    An expand begins its segment, so that the place of a child can be made of its parent's place and its number.
+    """
+    columns, parents = step.stage.function(visible(batch), step.config)
     parents = np.asarray(parents, dtype=np.int64)
     if len(parents) and (np.diff(parents) < 0).any():
         raise StageError("gave new rows out of the order of their parents", where=step.stage.name)
@@ -271,6 +285,8 @@ def apply_expand(
         for parent, number in zip(ids.to_pylist(), numbers.tolist(), strict=True)
     ]
     after = set_column(after, "id", pa.array(fresh, pa.string()))
+    batch = set_column(batch, PLACE, pa.array(batch.column(PLACE).to_numpy() << CHILD_BITS))
+    after = set_column(after, PLACE, pa.array(batch.column(PLACE).to_numpy()[parents] + numbers))
     account = outcome.accounts[index]
     childless = batch.num_rows - len(np.unique(parents))
     account.rows_created += len(parents) - (batch.num_rows - childless)
@@ -330,6 +346,42 @@ def with_columns(batch: pa.RecordBatch, columns: dict[str, Any], step: FusedStep
     return batch
 
 
+def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch as a stage sees it: without the engine's own columns."""
+    return batch.select([name for name in batch.schema.names if not hidden(name)])
+
+
+def copy_name(index: int, column: str) -> str:
+    """Where the value is kept that `column` had before the filter with this number measured it anew."""
+    return f"{HIDDEN}{index}_{column}"
+
+
+def with_copies(batch: pa.RecordBatch, step: FusedStep) -> pa.RecordBatch:
+    """The batch with a copy of each measurement that this filter is about to replace: a later plan may need it."""
+    for name in step.stage.adds(step.config):
+        if name in batch.schema.names:
+            batch = set_column(batch, copy_name(step.index, name), batch.column(name))
+    return batch
+
+
+def layouts(steps: list[FusedStep], columns_in: Mapping[str, str]) -> list[dict[str, str]]:
+    """The columns before each step and after the last, the engine's copies among them."""
+    found = [dict(columns_in)]
+    for step in steps:
+        columns, adds = found[-1], dict(step.stage.adds(step.config))
+        if step.stage.kind == "read":
+            after = BASE_COLUMNS | adds
+        elif step.stage.kind == "gather":
+            after = columns
+        elif step.stage.kind == "filter":
+            copies = {copy_name(step.index, name): columns[name] for name in adds if name in columns}
+            after = columns | copies | adds
+        else:
+            after = columns | adds | ({"parent": "string"} if step.stage.kind == "expand" else {})
+        found.append(dict(after))
+    return found
+
+
 def set_column(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
     """The batch with this column replaced, or appended."""
     position = batch.schema.get_field_index(name)
@@ -378,7 +430,7 @@ def quarantine(
             ],
             pa.string(),
         )
-    columns = {name: batch.column(name) for name in BASE_COLUMNS}
+    columns = {name: batch.column(name) for name in (*BASE_COLUMNS, PLACE)}
     columns |= {
         "step": constant(step.name, rows),
         "stage": constant(step.stage.name, rows),
@@ -386,4 +438,6 @@ def quarantine(
         "detail": constant(detail, rows),
         "text": text,
     }
-    outcome.quarantined.append(pa.RecordBatch.from_pydict(columns, schema=shards.arrow_schema(QUARANTINE_COLUMNS)))
+    schema = shards.arrow_schema(QUARANTINE_COLUMNS | PLACES)
+    outcome.quarantined.append(pa.RecordBatch.from_pydict(columns, schema=schema))
+    outcome.whole.append(set_column(batch, "step", columns["step"]))

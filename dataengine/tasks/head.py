@@ -1,4 +1,5 @@
-"""Where a ``rows`` task gets its rows: the pieces of its reader, or the shard of the task before it.
+"""Where a ``rows`` task gets its rows: the pieces of its reader, the shard of the task before it, or, where only later
+steps have changed, what an earlier plan stored (`tasks.stored`).
 
 The same batches come however often it is asked, because poison is named by batch and row.
 """
@@ -7,59 +8,97 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import xxhash
 
 from dataengine import shards
 from dataengine.errors import DataEngineError, InputError, StageError
-from dataengine.shards import content_bytes, cut
+from dataengine.shards import PLACE, content_bytes, cut
 from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage
 from dataengine.tasks import READING, Job
-from dataengine.tasks.fused import Cursor, FusedStep, constant
+from dataengine.tasks.fused import Cursor, FusedStep, Outcome, constant, refuse
 
 BATCH_ROWS, BATCH_BYTES = 1024, 4 << 20
 """Small enough that halving soon finds a bad row, large enough that a kernel's call costs nothing."""
 
 
-def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[pa.RecordBatch | list[Refused]]:
-    """The task's rows, in the same batches however often it is asked: poison is named by batch and row.
+@dataclass
+class Portion:
+    """A stretch of the task's input."""
 
-    Refused records come in lists, in their order among themselves: a file of nothing else is not slow for that.
-    """
-    body = job.body
+    rows: pa.RecordBatch
+    """To be worked on, with their places."""
+    settled: Outcome
+    """What became of the records of this stretch that need no work: refused by the reader, or settled before."""
+
+
+def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:
+    """The task's input, in the same portions however often it is asked: poison is named by portion and row."""
     cursor.report(READING)
-    if "parent" in body:
-        schema = shards.arrow_schema(body["columns_in"])
-        for batch in shards.read_batches(
-            job.folder(body["parent"]) / shards.KEPT, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
-        ):
-            yield shards.conform(batch, schema)
-            cursor.report(READING)
-        return
+    if "parent" in job.body:
+        return of_parent(job, steps, cursor)
+    return of_reader(job, steps, cursor)
+
+
+def of_parent(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:
+    """The kept rows of the task before."""
+    schema = shards.arrow_schema(job.body["columns_in"])
+    place = 0
+    for batch in shards.read_batches(
+        job.folder(job.body["parent"]) / shards.KEPT, schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
+    ):
+        yield Portion(placed(shards.conform(batch, schema), place), nothing(steps))
+        place += batch.num_rows
+        cursor.report(READING)
+
+
+def of_reader(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:
+    """What the reader gives, as much as fits: a thousand small files are one batch, a file of refusals is not slow."""
     schema = shards.arrow_schema(BASE_COLUMNS | dict(steps[0].stage.adds(steps[0].config)))
+    none = placed(pa.RecordBatch.from_pylist([], schema), 0)
     waiting: list[pa.RecordBatch] = []
-    refused: list[Refused] = []
-    rows = size = raw = 0
+    refused: list[tuple[int, Refused]] = []
+    rows = size = raw = place = 0
+
+    def portion() -> Portion:
+        settled = nothing(steps)
+        if refused:
+            refuse(refused, steps[0], settled)
+        return Portion(merged(waiting) if waiting else none, settled)
+
     for item in read_split(job, steps[0], schema, cursor):
+        alone = isinstance(item, Refused)
+        more = 0 if alone else content_bytes(item)
+        full = len(refused) == BATCH_ROWS or raw > BATCH_BYTES
+        if not alone and waiting:
+            full |= rows + item.num_rows > BATCH_ROWS or size + more > BATCH_BYTES
+        if full:
+            yield portion()
+            waiting, refused = [], []
+            rows = size = raw = 0
         if isinstance(item, Refused):
-            refused.append(item)
+            refused.append((place, item))
             raw += len(item.raw)
-            if len(refused) == BATCH_ROWS or raw > BATCH_BYTES:
-                yield refused
-                refused, raw = [], 0
-            continue
-        more = content_bytes(item)
-        if waiting and (rows + item.num_rows > BATCH_ROWS or size + more > BATCH_BYTES):
-            yield merged(waiting)  # as many as fit: a thousand small files are one batch, not a thousand
-            waiting, rows, size = [], 0, 0
-        waiting.append(item)
-        rows, size = rows + item.num_rows, size + more
-    if refused:
-        yield refused
-    if waiting:
-        yield merged(waiting)
+            place += 1
+        else:
+            waiting.append(placed(item, place))
+            rows, size, place = rows + item.num_rows, size + more, place + item.num_rows
+    if waiting or refused:
+        yield portion()
+
+
+def nothing(steps: list[FusedStep]) -> Outcome:
+    """The outcome of no rows."""
+    return Outcome([step.account() for step in steps])
+
+
+def placed(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
+    """The rows with their places in the task's input, counted on from `first`."""
+    return batch.append_column(PLACE, pa.array(np.arange(first, first + batch.num_rows)))
 
 
 def merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -1,6 +1,6 @@
 """A ``rows`` task: fused stages over one split or one shard, every row judged and accounted for.
 
-head (a reader's pieces | a parent's shard with a gather's decisions)
+head (a reader's pieces | a parent's shard with a gather's decisions | rows stored before a step that has changed)
   └─ batch ─> stage ─> stage ─> ... ─> kept.parquet
                 └─> dropped.parquet, quarantined.parquet, one account per step
 """
@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from dataengine import shards
 from dataengine import stage as stages
-from dataengine.shards import ShardWriter, content_bytes
+from dataengine.shards import PLACE, PLACES, ShardWriter, content_bytes, hidden
 from dataengine.stage import BASE_COLUMNS
-from dataengine.tasks import WRITING, Job, blank
+from dataengine.tasks import WRITING, Job, blank, stored
 from dataengine.tasks.fused import (
     DROP_COLUMNS,
     QUARANTINE_COLUMNS,
@@ -29,39 +29,41 @@ from dataengine.tasks.fused import (
     Outcome,
     attempt,
     broken_stage,
+    layouts,
     quarantine,
-    refuse,
 )
-from dataengine.tasks.head import head
+from dataengine.tasks.head import head, merged
 
 
 def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shards.Manifest:
     """Run the fused steps over the task's input. With a probe, over the probed row only, writing nothing."""
     steps = load_steps(job)
+    first = job.stored[2] if job.stored else 0
     manifest = blank(job)
     manifest.accounts = [step.account() for step in steps]
-    called = [step for step in steps if step.stage.kind not in ("read", "gather")]
+    called = [step for step in steps[first:] if step.stage.kind not in ("read", "gather")]
     warm_up(called, job.body["columns_in"] | job.body["columns_out"])
     cursor = Cursor(at)
-    with Outputs(staging, job.body) as outputs:
-        items = head(job, steps, cursor)
+    if job.stored:
+        manifest.accounts[:first] = stored.accounts(job)
+        portions = stored.portions(job, steps, cursor)
+    else:
+        portions = head(job, steps, cursor)
+    with Outputs(staging, job.body, steps) as outputs:
         while job.probe is None or cursor.batch <= job.probe[0]:
             started = time.perf_counter()
-            item = next(items, None)
-            if item is None:
+            portion = next(portions, None)
+            if portion is None:
                 break
-            outcome = Outcome([step.account() for step in steps])
-            outcome.accounts[0].seconds += time.perf_counter() - started
-            if isinstance(item, list):
-                refuse(item, steps[0], outcome)
-            elif job.probe is None or cursor.batch == job.probe[0]:
-                process(item, steps, job, outcome, cursor)
+            outcome = portion.settled
+            outcome.accounts[min(first, len(steps) - 1)].seconds += time.perf_counter() - started
+            if job.probe is None or cursor.batch == job.probe[0]:
+                process(portion.rows, steps, job, outcome, cursor)
             cursor.report(WRITING)
             for mine, others in zip(manifest.accounts, outcome.accounts, strict=True):
                 mine.add(others)
             outputs.write(outcome)
-            if not isinstance(item, list):
-                cursor.advance(item.num_rows)
+            cursor.advance(portion.rows.num_rows)
         cursor.report(WRITING)
     for account in manifest.accounts:
         account.seconds = round(account.seconds, 4)
@@ -70,7 +72,8 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
 
 def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Outcome, cursor: Cursor) -> None:
     """All steps over one batch, without the records known to be poison (with a probe, over the probed row only)."""
-    first, reading = steps[0], steps[0].stage.kind == "read"
+    first = steps[0]
+    todo = job.stored[2] if job.stored else int(first.stage.kind == "read")
     chosen = np.arange(batch.num_rows)
     if job.probe:
         chosen = chosen[job.probe[1] : job.probe[1] + 1]
@@ -83,7 +86,7 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
         quarantine(sick, first, [poison[row] for row in sorted(poison)], "it killed or stalled its worker", outcome, 0)
     if len(healthy) < batch.num_rows:
         batch = batch.take(pa.array(healthy))
-    if reading:
+    if first.stage.kind == "read" and not job.stored:
         account, size = outcome.accounts[0], content_bytes(batch)
         account.rows_in += batch.num_rows
         account.rows_kept += batch.num_rows
@@ -93,7 +96,7 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     size = 1 if cursor.batch in job.careful or -1 in job.careful else batch.num_rows
     for begin in range(0, batch.num_rows, max(size, 1)):
         part = slice(begin, begin + size)
-        result.add(attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, 1 if reading else 0, cursor))
+        result.add(attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, todo, cursor))
     broken_stage(result)
     outcome.add(result)
 
@@ -101,12 +104,12 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
 def load_steps(job: Job) -> list[FusedStep]:
     """The segment's stages, with their configs typed again and the files made for them in place."""
     steps = []
-    for spec in job.body["steps"]:
+    for index, spec in enumerate(job.body["steps"]):
         stage = stages.load(spec["stage"])
         made = {name: str(job.run / path) for name, path in spec["made"].items()}
         config = stage.config.model_validate(spec["config"] | made)
         decisions = load_decisions(job) if stage.kind == "gather" else None
-        steps.append(FusedStep(spec["step"], spec["lane"], stage, config, decisions))
+        steps.append(FusedStep(spec["step"], spec["lane"], stage, config, decisions, index))
     return steps
 
 
@@ -147,23 +150,31 @@ WARM_VALUES = {
 
 
 class Outputs:
-    """The three shards of a task; writes nowhere if `staging` is None."""
+    """The shards of a task, each in the order of the rows' places; writes nowhere if `staging` is None."""
 
-    def __init__(self, staging: Path | None, body: Mapping[str, Any]) -> None:
+    def __init__(self, staging: Path | None, body: Mapping[str, Any], steps: list[FusedStep]) -> None:
+        self.staging = staging
         self.writers: dict[str, ShardWriter] = {}
-        if staging is not None:
-            schemas = {
-                "kept": body["columns_out"],
-                "dropped": body["columns_all"] | DROP_COLUMNS,
-                "quarantined": QUARANTINE_COLUMNS,
-            }
-            for name, columns in schemas.items():
-                self.writers[name] = ShardWriter(staging / f"{name}.parquet", shards.arrow_schema(columns))
+        copies = {name: kind for name, kind in layouts(steps, body["columns_in"])[-1].items() if hidden(name)} | PLACES
+        self.schemas = {
+            "kept": shards.arrow_schema(body["columns_out"] | copies),
+            "dropped": shards.arrow_schema(body["columns_all"] | DROP_COLUMNS | copies),
+            "quarantined": shards.arrow_schema(QUARANTINE_COLUMNS | PLACES),
+            "whole": shards.arrow_schema(body["columns_all"] | {"step": "string"} | copies),
+        }
+        for name in ("kept", "dropped", "quarantined"):
+            self._writer(name)
+
+    def _writer(self, name: str) -> ShardWriter | None:
+        if name not in self.writers and self.staging is not None:
+            self.writers[name] = ShardWriter(self.staging / f"{name}.parquet", self.schemas[name])
+        return self.writers.get(name)
 
     def write(self, outcome: Outcome) -> None:
-        for name, writer in self.writers.items():
-            for batch in getattr(outcome, name):
-                writer.write(batch)
+        for name, schema in self.schemas.items():
+            batches = [shards.conform(batch, schema) for batch in getattr(outcome, name) if batch.num_rows]
+            if batches and (writer := self._writer(name)):
+                writer.write(in_order(merged(batches)))
 
     def __enter__(self) -> Outputs:
         return self
@@ -171,3 +182,9 @@ class Outputs:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         for writer in self.writers.values():
             writer.abandon() if kind else writer.close()
+
+
+def in_order(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows by their places."""
+    places = batch.column(PLACE).to_numpy()
+    return batch if (np.diff(places) > 0).all() else batch.take(pa.array(np.argsort(places, kind="stable")))

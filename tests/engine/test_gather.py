@@ -187,12 +187,12 @@ def test_rows_that_were_expanded_have_ids_of_their_own_and_are_gathered_and_coun
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs/g"
     adds_up(run)
-    (before,), (after,) = run.glob("steps/web.0-1/*"), run.glob("steps/web.2/*")
+    (before,), (after,) = run.glob("steps/web.1/*"), run.glob("steps/web.2/*")
     words = pq.read_table(before / shards.KEPT).to_pylist()
     assert texts(words) == ["a", "b", "b", "c", "a", "d"]
     assert len({row["id"] for row in words}) == 6
     assert [words[0]["parent"] == row["parent"] for row in words] == [True, True, False, False, False, False]
-    account = json.loads((before / "manifest.json").read_text())["accounts"][1]
+    account = json.loads((before / "manifest.json").read_text())["accounts"][0]
     assert (account["rows_in"], account["rows_created"], account["rows_kept"]) == (5, 3, 6)
     assert account["dropped"] == {"no_children": 2}
     assert texts(pq.read_table(after / shards.KEPT).to_pylist()) == ["a", "b", "c", "d"]
