@@ -95,7 +95,7 @@ def _blocks(definitions: Schema) -> Iterator[Schema]:
 def _of(model: type[BaseModel], definitions: Schema, prefix: str) -> Schema:
     """The schema of one table; the models inside it go to `definitions`, each under a name of its own."""
     try:
-        schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
+        schema = stage.with_help(model).model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
     except PydanticInvalidForJsonSchema:
         return {"type": "object"}
     inner = schema.pop("$defs", {})

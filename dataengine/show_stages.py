@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from dataengine import stage as stages
 from dataengine.errors import InputError
-from dataengine.stage import Stage
+from dataengine.stage import Stage, with_help
 from dataengine.terminal import NO_BREAK, safe_text, say, table, to_json, wrapped
 
 
@@ -38,9 +38,10 @@ def described(name: str) -> dict[str, Any]:
         raise InputError("there is no such stage", where=safe_text(name, 100),
                          expected="a name that `dataengine stages list` shows",
                          write=f"dataengine stages show {near[0]}" if near else "") from None
+    documented = with_help(stage.config).model_fields.items()
     fields = [{"name": field, "type": type_name(info.annotation), "required": info.is_required(),
                "default": None if info.is_required() else info.get_default(call_default_factory=True),
-               "help": (info.description or "").strip()} for field, info in stage.config.model_fields.items()]
+               "help": (info.description or "").strip()} for field, info in documented]
     config = _some_config(stage)
     return {"name": name, "kind": stage.kind, "version": stage.version, "doc": stage.doc.strip(), "settings": fields,
             "reads": list(_declared(stage.reads, config)), "adds": dict(_declared(stage.adds, config)),

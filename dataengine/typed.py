@@ -21,6 +21,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from dataengine import words
 from dataengine.document import Document, Place
+from dataengine.stage import with_help
 
 Model = TypeVar("Model", bound=BaseModel)
 Fault = dict[str, Any]
@@ -111,7 +112,7 @@ class _Table:
     @cached_property
     def schema(self) -> words.Schema:
         try:
-            return self.model.model_json_schema()
+            return with_help(self.model).model_json_schema()
         except PydanticInvalidForJsonSchema:
             return {}
 

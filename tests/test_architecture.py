@@ -44,7 +44,7 @@ FLOORS = [
 """From the top. A module may import from its own floor and from those below."""
 
 TRAINER_MAY = {"dataengine.tokens", "dataengine.mixture", "dataengine.errors"}
-HEAVY = ("torch", "ray", "polars", "numba")
+HEAVY = ("torch", "ray", "polars", "numba", "duckdb", "pyarrow")
 
 
 def imports(file: Path) -> set[str]:
@@ -121,6 +121,9 @@ paths = "docs.jsonl"
 stage = "filter.gopher"
 [[data.web]]
 stage = "filter.repetition"
+[[data.web]]
+stage = "filter.where"
+where = "words between 100 and 20_000 and length(text) > 5"
 [[data.web]]
 stage = "dedup.minhash"
 """

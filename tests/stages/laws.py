@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from dataengine import shards, stage
 from dataengine.stage import BASE_COLUMNS, Stage
-from dataengine.tasks.fused import Cursor, FusedStep, Outcome, through
+from dataengine.tasks.fused import Cursor, FusedStep, Outcome, through, visible
+from dataengine.tasks.head import placed
 
 FOLDER = Path(__file__).parent
 
@@ -107,7 +108,9 @@ def apply(case: Case, batch: pa.RecordBatch) -> Outcome:
 
 
 def _through(batch: pa.RecordBatch, step: FusedStep, outcome: Outcome) -> Outcome:
-    through(batch, np.arange(batch.num_rows), [step], 0, outcome, Cursor(lambda number, row: None))
+    through(placed(batch, 0), np.arange(batch.num_rows), [step], 0, outcome, Cursor(lambda number, row: None))
+    for batches in (outcome.kept, outcome.dropped, outcome.quarantined):
+        batches[:] = map(visible, batches)
     return outcome
 
 

@@ -45,7 +45,7 @@ def plain(result: Any) -> Any:
 def test_every_stage_says_what_it_does_and_what_each_setting_means(name: str) -> None:
     found = stage.load(name)
     assert found.summary.endswith(".")
-    for field, info in found.config.model_fields.items():
+    for field, info in stage.with_help(found.config).model_fields.items():
         assert info.description, f"{name}: {field} has no help"
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dataengine.stage import Columns, Rule, StageConfig, filter
+from dataengine.stages.filter import _plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +44,8 @@ class Config(StageConfig):
 
 def reads(config: Config) -> tuple[str, ...]:
     """The columns named in the expression; none where it cannot be read, which `check` then says."""
+    if plain := _plain.read(config.where):
+        return tuple(sorted(plain.columns))
     try:
         return tuple(sorted(_column_names(_parsed(config.where))))
     except ValueError:
@@ -51,6 +54,8 @@ def reads(config: Config) -> tuple[str, ...]:
 
 def check(config: Config, columns: Columns) -> str | None:
     """Bind the expression to an empty table of these columns and say what is wrong with it."""
+    if (plain := _plain.read(config.where)) and plain.binds(columns):
+        return None
     import duckdb
 
     try:
