@@ -228,8 +228,8 @@ def status(run: Path, as_json: bool) -> None:
 def sql(run: Path, query: str | None, as_json: bool, as_csv: bool, limit: int) -> None:
     """Ask RUN in SQL.
 
-    Views: docs, dropped, quarantined, duplicates, steps, reasons, figures, shards, tokens, mixture. DESCRIBE docs
-    lists its columns. Without QUERY, or with -, the query is read from standard input.
+    Views: docs, dropped, quarantined, audit, duplicates, steps, reasons, figures, shards, tokens, mixture. DESCRIBE
+    docs lists its columns. Without QUERY, or with -, the query is read from standard input.
 
     \b
     Example: dataengine sql runs/quickstart "SELECT step, reason, rows FROM reasons ORDER BY rows DESC"
@@ -276,6 +276,32 @@ def inspect(run: Path, kept: bool, dropped: str | None, quarantined: str | None,
     found = inspect_run.samples(ledger, reasons=reasons if any(asked) or kept else None, kept=kept or not any(asked),
                                 step=step, lane=lane, n=count, seed=seed)
     _print([vars(sample) for sample in found]) if as_json else inspect_run.show(ledger, found)
+
+
+@cli.command()
+@RUN
+@JSON
+def audit(run: Path, as_json: bool) -> None:
+    """Show whom each rule of RUN hits: math, code, prose, by source and by language.
+
+    From the audit sample, which the recipe asks for with audit = 0.01 in [run]. Warns of rules that hit math or code
+    out of proportion.
+
+    \b
+    Example: dataengine audit runs/quickstart
+    """
+    from dataclasses import asdict
+
+    from dataengine import audit
+    from dataengine.ledger import Ledger
+
+    ledger = Ledger.open(run)
+    rates = audit.rates(ledger)
+    if as_json:
+        _print({"rates": [asdict(rate) for rate in rates],
+                "warnings": [asdict(warning) for warning in audit.warnings(rates)]})
+    else:
+        audit.show(ledger, rates)
 
 
 @cli.command()

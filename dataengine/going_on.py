@@ -66,6 +66,7 @@ def _record(segment: Segment) -> dict[str, Any]:
         "lane": segment.lane,
         "chain": segment.chain,
         "columns": dict(segment.columns),
+        "audit": dict(segment.audit) if segment.audit else None,
         "steps": [step.fingerprint() for step in segment.steps],
         "rewrites": list(segment.rewrites),
     }
@@ -87,7 +88,8 @@ def _candidates(segment: Segment, known: list[dict[str, Any]]) -> list[tuple[int
     record = _record(segment)
     found = []
     for chain in known:
-        if chain["chain"] == segment.chain or any(chain[name] != record[name] for name in ("lane", "columns")):
+        alike = all(chain.get(name) == record[name] for name in ("lane", "columns", "audit"))
+        if not alike or chain["chain"] == segment.chain:
             continue
         same = _in_common(record["steps"], chain["steps"])
         if same and not any(chain["rewrites"][same:]):

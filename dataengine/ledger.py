@@ -18,6 +18,7 @@ from typing import Any
 
 from dataengine.errors import CorruptShard, RunNotFound
 from dataengine.shards import (
+    AUDITED,
     DROPPED,
     FORMAT,
     KEPT,
@@ -244,6 +245,10 @@ class Ledger:
     def dropped(self) -> list[Shard]:
         """What filters and gathers dropped, in all lanes."""
         return list(self.shards(DROPPED, kind="rows"))
+
+    def audited(self) -> list[Shard]:
+        """The audit sample at the end of every segment, where the recipe asked for one."""
+        return list(self.shards(AUDITED, kind="rows"))
 
     def quarantined(self) -> list[Shard]:
         """What could not be read or processed."""

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import heapq
 import json
 import os
 import shutil
 import signal
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -23,11 +21,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dataengine import errors, going_on, shards
-from dataengine.errors import InputError, QuarantineExceeded, RunFailed, RunLocked
+from dataengine.errors import QuarantineExceeded, RunFailed
 from dataengine.executors.local import Done, Event, Failed, LocalExecutor, Lost
 from dataengine.faults import fault
 from dataengine.going_on import Start
 from dataengine.plan import Plan, Task, TaskRef
+from dataengine.run_folder import empty, locked, make_writable, refuse_other_format
 from dataengine.tasks import READING, STARTING, WRITING
 
 DRAIN_SECONDS = 10
@@ -90,11 +89,11 @@ class Search:
 def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = None) -> int:
     """Run what is to do of the plan. Returns how many tasks were run. Raises the errors of `dataengine.errors`."""
     out = plan.out
-    _make_writable(out)
+    make_writable(out)
     with locked(out):
-        _refuse_other_format(out)
+        refuse_other_format(out)
         tmp = out / "tmp"
-        _empty(tmp)
+        empty(tmp)
         starts = going_on.starts(plan)
         shards.replace_atomically(out / "run.json", json.dumps(plan.record("running"), indent=1))
         fault("run_json")
@@ -386,91 +385,7 @@ def _as_error(kind: str, error: dict[str, Any], out: Path) -> Exception:
     return cls(error["found"], where=error["where"], expected=error["expected"], write=error["write"])
 
 
-# --- the run's folder -------------------------------------------------------------------------------------------------
-
-
-def _refuse_strangers(out: Path) -> None:
-    """Raise InputError for a folder that is not empty and not a run: a run removes what it finds in its ``tmp/``."""
-    try:
-        found = set(os.listdir(out))
-    except OSError:  # not there yet, or no folder: said later
-        return
-    begun = "lock" in found and found <= {"lock", "tmp"}
-    if found and not begun and "run.json" not in found:
-        raise InputError(
-            f"this folder holds other things: {', '.join(sorted(found)[:3])}",
-            where=str(out),
-            expected="a folder of its own for the run: an empty one, a new one, or a run made before",
-            write=f"--out {out / 'run'}",
-        )
-
-
-def _make_writable(out: Path) -> None:
-    try:
-        os.path.abspath(out).encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            "the folder of a run must have a name in UTF-8", where=ascii(str(out)), write="--out with another folder"
-        ) from None
-    _refuse_strangers(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".writable.{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"the run cannot be written here: {error.strerror}", where=str(out), write="--out with another folder"
-        ) from error
-
-
-@contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the run's lock: an OS lock, so that it is gone when its process is, however it died."""
-    with (out / "lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise RunLocked(
-                f"another process is writing this run: {file.read().strip() or 'its name is not known'}",
-                where=str(out),
-                write="wait for it, stop it, or choose another --out",
-            ) from None
-        file.truncate(0)
-        file.write(f"pid {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        file.flush()
-        yield
-
-
-def _empty(folder: Path) -> None:
-    """Make it an empty folder, whatever stands there; a link is removed, never followed."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        folder.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RunFailed(f"cannot be made: {error.strerror}", where=str(folder), write="remove it by hand") from error
-
-
-def _refuse_other_format(out: Path) -> None:
-    path = out / "run.json"
-    if not path.exists():
-        return
-    try:
-        found = shards.load_json(path).get("format")
-    except (OSError, ValueError, AttributeError) as error:
-        raise RunFailed(
-            f"run.json cannot be read: {error}", where=str(path), write="--out with another folder, or remove this one"
-        ) from error
-    if found != shards.FORMAT:
-        raise RunFailed(
-            f"this run has format {found}",
-            where=str(path),
-            expected=f"format {shards.FORMAT}",
-            write="--out with another folder, or remove this one",
-        )
+# --- when all is done -------------------------------------------------------------------------------------------------
 
 
 def check_quarantine(plan: Plan) -> None:

@@ -36,6 +36,9 @@ WHOLE = "whole.parquet"
 """Quarantined rows with all their columns, as they came to the step that could not do with them; not there where no
 step quarantined any."""
 
+AUDITED = "audited.parquet"
+"""The audit sample at the end of the segment; only there where the recipe asks for one."""
+
 HIDDEN = "__"
 """With this begin the names of the engine's own columns: stored, but seen by no stage, view or data frame."""
 PLACE = "__place"

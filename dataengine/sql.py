@@ -3,6 +3,8 @@
     docs         rows at the end of every lane: id, lane, source, origin, url, text and all other columns
     dropped      rows a filter or a gather dropped: the same, with step, stage, reason and all measurements
     quarantined  records that could not be read or processed: with step, stage, reason, detail
+    audit        the audit sample ([run] audit): one row per document and segment, with content (math, code or prose)
+                 and would_drop: a list of {step, reason} for every rule that the document breaks, empty if it stayed
     duplicates   dropped rows that have a twin which stayed: id, duplicate_of, lane, step, reason, band
     steps        one row per step: rows_in, rows_created, rows_kept, rows_dropped, rows_quarantined, bytes, seconds
     reasons      one row per step and reason: kind (dropped or quarantined), reason, rows
@@ -36,6 +38,9 @@ FIRST = ("id", "lane", "source", "origin", "url", "text")
 """Columns that come first in every view of rows, and are there even when no lane has them."""
 JUDGED = ("step", "stage", "reason")
 
+AUDIT = {"would_drop": "STRUCT(step VARCHAR, reason VARCHAR)[]", "content": "VARCHAR", "segment": "VARCHAR"}
+"""Columns of the view `audit` beside those of the documents."""
+
 PLAINLY = "hive_partitioning = false"
 """A folder called ``lang=en`` above the run is no column."""
 
@@ -66,7 +71,7 @@ def connect(run: Ledger | str | Path, *, memory: str = "", threads: int = 2) -> 
     import duckdb
 
     ledger = run if isinstance(run, Ledger) else Ledger.open(run)
-    shards = [*ledger.kept(), *ledger.dropped(), *ledger.quarantined()]
+    shards = [*ledger.kept(), *ledger.dropped(), *ledger.quarantined(), *ledger.audited()]
     for shard in shards:
         require_regular(shard)
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
@@ -197,6 +202,7 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     _view(connection, "docs", ledger.kept(), FIRST)
     dropped = _view(connection, "dropped", ledger.dropped(), (*FIRST, *JUDGED))
     _view(connection, "quarantined", ledger.quarantined(), (*FIRST, *JUDGED, "detail"))
+    _view(connection, "audit", ledger.audited(), FIRST, AUDIT)
     twin = "duplicate_of" if "duplicate_of" in dropped else "NULL::VARCHAR AS duplicate_of"
     band = "band" if "band" in dropped else "NULL::BIGINT AS band"
     some = "duplicate_of IS NOT NULL" if "duplicate_of" in dropped else "false"
@@ -204,21 +210,31 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     connection.execute(f"CREATE VIEW duplicates AS SELECT {columns} FROM dropped WHERE {some}")
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Shard], first: Sequence[str]) -> set[str]:
+def _view(
+    connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Shard], first: Sequence[str],
+    audit: Mapping[str, str] | None = None,
+) -> set[str]:
     """A view over shards, by segment: files of one segment have one schema, so only the first footer is read here.
 
     Segments are united by column name, types widened where they differ. Returns the view's columns.
     """
+    audit = audit or {}
     segments: dict[str, list[Shard]] = {}
     for shard in shards:
         segments.setdefault(shard.segment.name, []).append(shard)
-    nothing = ", ".join(f"NULL::VARCHAR AS {column}" for column in first)
+    kinds = dict.fromkeys(first, "VARCHAR") | audit
+    nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in kinds.items())
     parts = [f"SELECT {nothing} WHERE false"]
     for members in segments.values():
         head = _columns_of(connection, members[0])
         columns = [f"{_quoted(members[0].segment.lane)} AS lane" if column == "lane"
                    else column if column in head else f"NULL::VARCHAR AS {column}" for column in first]
-        others = ['"' + part.replace('"', '""') + '"' for part in head if part not in first and not hidden(part)]
+        if audit:
+            segment = _quoted(members[0].segment.name)
+            columns += ["__would_drop AS would_drop", "__kind AS content", f"{segment} AS segment"]
+        others = [
+            '"' + part.replace('"', '""') + '"' for part in head if part not in {*first, *audit} and not hidden(part)
+        ]
         files = ", ".join(_quoted(_absolute(shard)) for shard in members)
         parts.append(f"SELECT {', '.join(columns + others)} FROM read_parquet([{files}], {PLAINLY})")
     connection.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from dataengine import show_funnel, show_learned
+from dataengine import audit, show_funnel, show_learned
 from dataengine.ledger import Ledger
 from dataengine.terminal import clip, number, plural, safe_text, say, table, wrapped
 
@@ -31,6 +31,7 @@ def summary(ledger: Ledger) -> dict[str, Any]:
         "mixtures": show_learned.mixtures(ledger),
         "trainings": show_learned.trainings(ledger),
         "quarantined": quarantine_head(ledger),
+        "audit": [asdict(warning) for warning in audit.warnings(audit.rates(ledger))],
     }
 
 
@@ -53,6 +54,7 @@ def show(ledger: Ledger) -> None:
     say()
     show_funnel.show(ledger)
     _show_quarantined(ledger)
+    audit.show_warnings(ledger)
     show_learned.show(ledger)
 
 

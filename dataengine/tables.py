@@ -188,7 +188,7 @@ class TrainConfig(TableConfig):
 
 
 class RunConfig(TableConfig):
-    """How a run behaves on this machine. Nothing here changes what comes out, only when a run gives up."""
+    """How a run behaves on this machine, and how closely it is watched. Nothing here changes what is kept."""
 
     workers: int | None = Field(None, ge=1)
     """Processes; as many as there are cores where nothing is said."""
@@ -200,3 +200,6 @@ class RunConfig(TableConfig):
     """Largest share of quarantined rows; beyond it the run ends with exit code 3."""
     split_bytes: Size = Field("32MB", validate_default=True)  # type: ignore[assignment]
     """About how much input one task reads."""
+    audit: Share = 0.0
+    """Share of the documents, such as 0.01, that every filter measures, dropped before or not: `dataengine audit` then
+    shows whom each rule hits. Copies beside the data, which stays as it is. Turned on or off it has all made again."""

@@ -44,6 +44,9 @@ def _reason(segment: Segment, before: Mapping[str, Any], changed: Mapping[str, s
         return "new" if before else ""
     if own := list(_differences(segment.record()["steps"], old["steps"])):
         return "; ".join(own)
+    shares = [audit["share"] if audit else 0 for audit in (old.get("audit"), segment.audit)]
+    if shares[0] != shares[1]:
+        return f"[run] audit {shares[0]} -> {shares[1]}"
     addresses = [task.ref.address for task in segment.tasks]
     if addresses == old["tasks"]:
         return ""

@@ -49,8 +49,8 @@ def test_views_have_the_columns_that_are_promised(ask):
     assert columns["duplicates"] == ["id", "duplicate_of", "lane", "step", "reason", "band"]
     assert columns["steps"] == ["lane", "step", "stage", "rows_in", "rows_created", "rows_kept", "rows_dropped",
                                 "rows_quarantined", "bytes_in", "bytes_out", "seconds"]
-    assert set(columns) == {"docs", "dropped", "quarantined", "duplicates", "steps", "reasons", "figures", "shards",
-                            "tokens", "mixture"}
+    assert set(columns) == {"docs", "dropped", "quarantined", "audit", "duplicates", "steps", "reasons", "figures",
+                            "shards", "tokens", "mixture"}
 
 
 def test_sums_in_the_ledger_are_counts_over_the_rows(ask):

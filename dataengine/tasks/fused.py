@@ -6,9 +6,8 @@ Nothing is written here. A stage that raises is caught, and halves of the batch 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +17,10 @@ import xxhash
 from dataengine import shards
 from dataengine import stage as stages
 from dataengine.errors import DataEngineError, StageError
-from dataengine.shards import HIDDEN, PLACE, PLACES, Account, content_bytes, hidden
-from dataengine.stage import BASE_COLUMNS, Refused, Stage, StageConfig
+from dataengine.shards import PLACE, PLACES, Account, content_bytes
+from dataengine.stage import BASE_COLUMNS, Refused, StageConfig
 from dataengine.tasks import PROCESSING, READING
+from dataengine.tasks.columns import FusedStep, constant, set_column, visible, with_columns, with_copies
 
 QUARANTINE_COLUMNS = BASE_COLUMNS | {
     "step": "string",
@@ -38,24 +38,6 @@ FAILING_BATCH = 8
 """A stage that raises on each row of a batch of at least so many is broken; fewer may be bad luck with the data."""
 
 
-@dataclass(frozen=True)
-class FusedStep:
-    """One stage of the segment with its config loaded."""
-
-    name: str
-    lane: str
-    stage: Stage
-    config: StageConfig
-    duplicates: Mapping[str, Any] | None = None
-    """gather: the decisions for this shard."""
-    index: int = 0
-    """Its number in the segment."""
-
-    def account(self) -> Account:
-        """An empty account."""
-        return Account(self.name, self.lane, self.stage.name)
-
-
 @dataclass
 class Outcome:
     """What became of some rows: nothing is written before all of a batch has its outcome."""
@@ -66,6 +48,8 @@ class Outcome:
     quarantined: list[pa.RecordBatch] = field(default_factory=list)
     whole: list[pa.RecordBatch] = field(default_factory=list)
     """The rows that steps quarantined, with all their columns: see `shards.WHOLE`."""
+    audited: list[pa.RecordBatch] = field(default_factory=list)
+    """The audit sample: see `tasks.audit`."""
     running: int = 0
     """The step at work, to know whom to blame."""
     working: pa.RecordBatch | None = None
@@ -79,6 +63,12 @@ class Outcome:
         self.dropped += other.dropped
         self.quarantined += other.quarantined
         self.whole += other.whole
+        self.audited += other.audited
+
+
+def nothing(steps: list[FusedStep]) -> Outcome:
+    """The outcome of no rows."""
+    return Outcome([step.account() for step in steps])
 
 
 class Cursor:
@@ -255,14 +245,21 @@ def apply_filter(
 def judge(batch: pa.RecordBatch, rules: tuple[stages.Rule, ...], config: StageConfig) -> np.ndarray:
     """For each row the index of the first rule it breaks, or -1."""
     verdict = np.full(batch.num_rows, -1, dtype=np.int64)
-    for number in reversed(range(len(rules))):
-        column = batch.column(rules[number].measure)
-        values = column.to_numpy(zero_copy_only=False)
-        broken = np.asarray(rules[number].broken(values, config), dtype=bool)
-        if column.null_count:
-            broken &= column.is_valid().to_numpy(zero_copy_only=False)
+    for number, broken in reversed(list(enumerate(broken_rules(batch, rules, config)))):
         verdict[broken] = number
     return verdict
+
+
+def broken_rules(batch: pa.RecordBatch, rules: tuple[stages.Rule, ...], config: StageConfig) -> list[np.ndarray]:
+    """For each rule which rows break it: bool, shape (rows,)."""
+    found = []
+    for rule in rules:
+        column = batch.column(rule.measure)
+        broken = np.asarray(rule.broken(column.to_numpy(zero_copy_only=False), config), dtype=bool)
+        if column.null_count:
+            broken = broken & column.is_valid().to_numpy(zero_copy_only=False)
+        found.append(broken)
+    return found
 
 
 def apply_expand(
@@ -318,81 +315,7 @@ def apply_gather(
 APPLY = {"map": apply_map, "filter": apply_filter, "expand": apply_expand, "gather": apply_gather}
 
 
-# --- columns, drops, quarantine ---------------------------------------------------------------------------------------
-
-
-def with_columns(batch: pa.RecordBatch, columns: dict[str, Any], step: FusedStep) -> pa.RecordBatch:
-    """The batch with a stage's columns, which must be just those it declares, one value a row."""
-    declared = dict(step.stage.adds(step.config))
-    if columns.keys() != declared.keys():
-        raise StageError(
-            f"gave the columns {', '.join(sorted(columns)) or '(none)'}",
-            where=f"step {step.name} ({step.stage.name})",
-            expected=f"just those it declares: {', '.join(sorted(declared))}",
-        )
-    for name, kind in declared.items():
-        values = columns[name]
-        wanted = shards.arrow_type(kind)
-        if isinstance(values, pa.ChunkedArray):
-            values = values.combine_chunks()
-        if not isinstance(values, pa.Array):
-            values = pa.array(values, wanted)
-        if len(values) != batch.num_rows:
-            raise StageError(
-                f'gave {len(values)} values of "{name}" for {batch.num_rows} rows',
-                where=f"step {step.name} ({step.stage.name})",
-            )
-        batch = set_column(batch, name, values if values.type == wanted else values.cast(wanted))
-    return batch
-
-
-def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch as a stage sees it: without the engine's own columns."""
-    return batch.select([name for name in batch.schema.names if not hidden(name)])
-
-
-def copy_name(index: int, column: str) -> str:
-    """Where the value is kept that `column` had before the filter with this number measured it anew."""
-    return f"{HIDDEN}{index}_{column}"
-
-
-def with_copies(batch: pa.RecordBatch, step: FusedStep) -> pa.RecordBatch:
-    """The batch with a copy of each measurement that this filter is about to replace: a later plan may need it."""
-    for name in step.stage.adds(step.config):
-        if name in batch.schema.names:
-            batch = set_column(batch, copy_name(step.index, name), batch.column(name))
-    return batch
-
-
-def layouts(steps: list[FusedStep], columns_in: Mapping[str, str]) -> list[dict[str, str]]:
-    """The columns before each step and after the last, the engine's copies among them."""
-    found = [dict(columns_in)]
-    for step in steps:
-        columns, adds = found[-1], dict(step.stage.adds(step.config))
-        if step.stage.kind == "read":
-            after = BASE_COLUMNS | adds
-        elif step.stage.kind == "gather":
-            after = columns
-        elif step.stage.kind == "filter":
-            copies = {copy_name(step.index, name): columns[name] for name in adds if name in columns}
-            after = columns | copies | adds
-        else:
-            after = columns | adds | ({"parent": "string"} if step.stage.kind == "expand" else {})
-        found.append(dict(after))
-    return found
-
-
-def set_column(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
-    """The batch with this column replaced, or appended."""
-    position = batch.schema.get_field_index(name)
-    if position < 0:
-        return batch.append_column(name, values)
-    return batch.set_column(position, name, values)
-
-
-def constant(value: str, rows: int) -> pa.Array:
-    """A column of one text."""
-    return pa.repeat(pa.scalar(value, pa.string()), rows)
+# --- drops, quarantine ------------------------------------------------------------------------------------------------
 
 
 def drop(batch: pa.RecordBatch, reasons: list[str], step: FusedStep, outcome: Outcome, index: int) -> None:

@@ -22,7 +22,7 @@ from dataengine import stage as stages
 from dataengine.errors import StageError
 from dataengine.kernels.meet import components, edges
 from dataengine.tasks import PROCESSING, READING, Job, blank
-from dataengine.tasks.fused import FusedStep
+from dataengine.tasks.columns import FusedStep
 from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS
 from dataengine.tasks.rows import warm_up
 

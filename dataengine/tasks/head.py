@@ -20,7 +20,8 @@ from dataengine.errors import DataEngineError, InputError, StageError
 from dataengine.shards import PLACE, content_bytes, cut
 from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage
 from dataengine.tasks import READING, Job
-from dataengine.tasks.fused import Cursor, FusedStep, Outcome, constant, refuse
+from dataengine.tasks.columns import FusedStep, constant
+from dataengine.tasks.fused import Cursor, Outcome, nothing, refuse
 
 BATCH_ROWS, BATCH_BYTES = 1024, 4 << 20
 """Small enough that halving soon finds a bad row, large enough that a kernel's call costs nothing."""
@@ -34,6 +35,8 @@ class Portion:
     """To be worked on, with their places."""
     settled: Outcome
     """What became of the records of this stretch that need no work: refused by the reader, or settled before."""
+    copies: pa.RecordBatch | None = None
+    """Of the audit sample, from the segment before: see `tasks.audit`."""
 
 
 def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:
@@ -89,11 +92,6 @@ def of_reader(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Port
             rows, size, place = rows + item.num_rows, size + more, place + item.num_rows
     if waiting or refused:
         yield portion()
-
-
-def nothing(steps: list[FusedStep]) -> Outcome:
-    """The outcome of no rows."""
-    return Outcome([step.account() for step in steps])
 
 
 def placed(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:

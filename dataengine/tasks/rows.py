@@ -8,6 +8,7 @@ head (a reader's pieces | a parent's shard with a gather's decisions | rows stor
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,15 +22,15 @@ from dataengine import stage as stages
 from dataengine.shards import PLACE, PLACES, ShardWriter, content_bytes, hidden
 from dataengine.stage import BASE_COLUMNS
 from dataengine.tasks import WRITING, Job, blank, stored
+from dataengine.tasks.audit import AUDIT_COLUMNS, Audit
+from dataengine.tasks.columns import FusedStep, layouts
 from dataengine.tasks.fused import (
     DROP_COLUMNS,
     QUARANTINE_COLUMNS,
     Cursor,
-    FusedStep,
     Outcome,
     attempt,
     broken_stage,
-    layouts,
     quarantine,
 )
 from dataengine.tasks.head import head, merged
@@ -49,6 +50,9 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
         portions = stored.portions(job, steps, cursor)
     else:
         portions = head(job, steps, cursor)
+    audit = Audit(job, steps, cursor) if job.body.get("audit") else None
+    if audit:
+        portions = itertools.chain(portions, audit.incoming())
     with Outputs(staging, job.body, steps) as outputs:
         while job.probe is None or cursor.batch <= job.probe[0]:
             started = time.perf_counter()
@@ -59,11 +63,13 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
             outcome.accounts[min(first, len(steps) - 1)].seconds += time.perf_counter() - started
             if job.probe is None or cursor.batch == job.probe[0]:
                 process(portion.rows, steps, job, outcome, cursor)
+                if audit:
+                    audit.follow(portion, outcome)
             cursor.report(WRITING)
             for mine, others in zip(manifest.accounts, outcome.accounts, strict=True):
                 mine.add(others)
             outputs.write(outcome)
-            cursor.advance(portion.rows.num_rows)
+            cursor.advance(portion.rows.num_rows + (portion.copies.num_rows if portion.copies else 0))
         cursor.report(WRITING)
     for account in manifest.accounts:
         account.seconds = round(account.seconds, 4)
@@ -162,7 +168,10 @@ class Outputs:
             "quarantined": shards.arrow_schema(QUARANTINE_COLUMNS | PLACES),
             "whole": shards.arrow_schema(body["columns_all"] | {"step": "string"} | copies),
         }
-        for name in ("kept", "dropped", "quarantined"):
+        if body.get("audit"):
+            columns = layouts(steps, body["columns_in"])[-1] | PLACES | AUDIT_COLUMNS
+            self.schemas["audited"] = shards.arrow_schema(columns)
+        for name in self.schemas.keys() - {"whole"}:
             self._writer(name)
 
     def _writer(self, name: str) -> ShardWriter | None:

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from dataengine import shards
 from dataengine.shards import DROPPED, KEPT, PLACE, PLACES, QUARANTINED, WHOLE, Account
 from dataengine.tasks import READING, Job
-from dataengine.tasks.fused import Cursor, FusedStep, copy_name, layouts, set_column
-from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS, Portion, merged, nothing
+from dataengine.tasks.columns import FusedStep, copy_name, layouts, set_column
+from dataengine.tasks.fused import Cursor, nothing
+from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS, Portion, merged
 
 
 def folder(job: Job) -> Path:

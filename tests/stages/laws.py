@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from dataengine import shards, stage
 from dataengine.stage import BASE_COLUMNS, Stage
-from dataengine.tasks.fused import Cursor, FusedStep, Outcome, through, visible
+from dataengine.tasks.columns import FusedStep, visible
+from dataengine.tasks.fused import Cursor, Outcome, through
 from dataengine.tasks.head import placed
 
 FOLDER = Path(__file__).parent
