@@ -1,0 +1,396 @@
+"""Prediction with fastText models (arXiv:1607.01759), as compiled loops over Arrow's UTF-8 buffers.
+
+A text is the sum of the rows of its features: its words, their character n-grams, its word n-grams. What it says is a
+function of that sum and of the number of features, so both are kept apart: `sum_features` makes them, `classify` reads
+them, and texts may be added up in between.
+
+Words repeat, so the sum of each word met is kept, in a table of bounded size that is thrown away with the batch. The
+word's bytes are compared, so what is found there never depends on what else was in the batch. Sums are float32, and
+in another order than fastText's: probabilities agree to about 1e-6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from dataengine.fasttext_weights import Weights
+
+HIERARCHICAL, SOFTMAX = 1, 3
+"""Losses, as model files number them. The others are sigmoids of each output."""
+
+LABEL = np.frombuffer(b"__label__", np.uint8)
+"""A word that begins so is a label to fastText, and no feature."""
+
+END_OF_LINE = np.frombuffer(b"</s>", np.uint8)
+"""The word that stands behind the last; what stands behind it in a text is not seen."""
+
+MEMORY = 1 << 22
+"""Bytes of word sums that are kept within a batch."""
+
+FNV, PRIME = np.uint32(2166136261), np.uint32(16777619)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(value, byte):
+    """One step of fastText's FNV-1a, which takes bytes for signed: those above 127 turn the upper 24 bits, too."""
+    wide = np.uint32(byte) | (np.uint32(0xFFFFFF00) if byte & 0x80 else np.uint32(0))
+    return np.uint32((value ^ wide) * PRIME)
+
+
+@njit(cache=True, nogil=True)
+def _separator(data, i, end):
+    """Bytes of the separator at `i`, or 0: ASCII controls and blank, U+007F to U+00A0, U+2028, U+2029."""
+    c = data[i]
+    if c <= 0x20 or c == 0x7F:
+        return 1
+    if c == 0xC2:
+        return 2 if i + 1 < end and 0x80 <= data[i + 1] <= 0xA0 else 0
+    if c == 0xE2 and i + 2 < end and data[i + 1] == 0x80 and (data[i + 2] == 0xA8 or data[i + 2] == 0xA9):
+        return 3
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _same(data, i, other, k, size):
+    for step in range(size):
+        if data[i + step] != other[k + step]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _find(data, start, size, value, blob, ends, slots):
+    """Number of a word in the dictionary, or -1. `value` is its hash."""
+    mask = slots.size - 1
+    slot = np.int64(value) & mask
+    while slots[slot]:
+        number = slots[slot] - 1
+        if ends[number + 1] - ends[number] == size and _same(data, start, blob, ends[number], size):
+            return number
+        slot = (slot + 1) & mask
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _index_words(blob, ends, slots):
+    mask = slots.size - 1
+    for number in range(ends.size - 1):
+        start, size = ends[number], ends[number + 1] - ends[number]
+        value = FNV
+        for k in range(start, start + size):
+            value = _mix(value, blob[k])
+        slot = np.int64(value) & mask
+        while slots[slot]:
+            other = slots[slot] - 1
+            if ends[other + 1] - ends[other] == size and _same(blob, start, blob, ends[other], size):
+                break
+            slot = (slot + 1) & mask
+        slots[slot] = number + 1
+
+
+def index_words(blob: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The hash table of a dictionary; of words that are there twice, the last."""
+    slots = np.zeros(1 << (2 * len(ends)).bit_length(), np.int32)
+    _index_words(blob, ends, slots)
+    return slots
+
+
+def word_number(word: bytes, blob: np.ndarray, ends: np.ndarray, slots: np.ndarray) -> int:
+    """Number of a word, or -1."""
+    data, value = np.frombuffer(word, np.uint8), 2166136261
+    for byte in word:
+        value = (value ^ (byte | 0xFFFFFF00 * (byte > 127))) * 16777619 & 0xFFFFFFFF
+    return int(_find(data, 0, len(word), np.uint32(value), blob, ends, slots))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ones(word):
+    """How many bits of a uint64 are set (Hacker's Delight, 5-1)."""
+    word -= word >> np.uint64(1) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + (word >> np.uint64(2) & np.uint64(0x3333333333333333))
+    word = word + (word >> np.uint64(4)) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return word * np.uint64(0x0101010101010101) >> np.uint64(56)
+
+
+def index_buckets(buckets: np.ndarray, hashed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(bits, ranks) of the buckets, in rising order, that have a row, the first having row 0.
+
+    Bit b & 63 of ``bits[b >> 6]``, uint64, says whether bucket b has one, ``ranks[b >> 6]``, int32, how many buckets
+    in earlier words have: a look-up in one or two cache lines, where a hash table of the same speed is ten times as large.
+    """
+    flags = np.zeros(-(-hashed // 64) * 64, np.uint8)
+    flags[buckets] = 1
+    bits = np.packbits(flags, bitorder="little").view(np.uint64)
+    return bits, (np.cumsum(flags.reshape(-1, 64).sum(axis=1)) - flags.reshape(-1, 64).sum(axis=1)).astype(np.int32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _has_row(bucket, bits):
+    """1 where a bucket of a pruned model has a row, else 0."""
+    return bits[bucket >> np.uint64(6)] >> (bucket & np.uint64(63)) & np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
+def _rows_of(buckets, count, bits, ranks, words):
+    """Replace the first `count` buckets, which have rows, by the numbers of these."""
+    for k in range(count):
+        if not bits.size:
+            buckets[k] += np.uint64(words)
+            continue
+        place = buckets[k] >> np.uint64(6)
+        below = bits[place] & ((np.uint64(1) << (buckets[k] & np.uint64(63))) - np.uint64(1))
+        buckets[k] = np.uint64(words) + np.uint64(ranks[place]) + _ones(below)
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(numbers, count, total, rows, codes, centroids, norms, part):
+    """Add up the rows with these numbers, plain or quantised: see `Weights`."""
+    for k in range(count):
+        row = numbers[k]
+        if len(rows):
+            for column in range(total.size):
+                total[column] += rows[row, column]
+            continue
+        begin = 0
+        for number in range(codes.shape[1]):
+            size = min(part, total.size - begin)
+            at = 256 * begin + size * np.int64(codes[row, number])
+            for column in range(size):
+                total[begin + column] += norms[row] * centroids[at + column]
+            begin += size
+
+
+@njit(cache=True, nogil=True)
+def _find_ngrams(word, size, shortest, longest, hashed, bits, found):
+    """Collect in `found` the buckets of the character n-grams of ``word[:size]``, ``<...>`` and a NUL; how many.
+
+    Without a branch on which n-grams a pruned model still has: it cannot be foreseen, and most are gone.
+    """
+    kept, i, pruned = np.int64(0), 0, bits.size > 0
+    while i < size:
+        value, j, n = FNV, i, 0
+        while n < longest and j < size:
+            value = _mix(value, word[j])
+            j += 1
+            while word[j] & 0xC0 == 0x80:
+                value = _mix(value, word[j])
+                j += 1
+            n += 1
+            if n >= shortest and not (n == 1 and (i == 0 or j == size)):
+                bucket = np.uint64(value % hashed)
+                found[kept] = bucket
+                kept += np.int64(_has_row(bucket, bits)) if pruned else 1
+        i += 1
+        while word[i] & 0xC0 == 0x80:
+            i += 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found):
+    """Collect in `found` the buckets of the word n-grams that end with the last of `seen` words; how many.
+
+    `recent` is a ring of the last words' hashes, which fastText takes for signed.
+    """
+    kept, size = np.int64(0), recent.size
+    for n in range(2, min(ngrams, seen) + 1):
+        value = np.uint64(recent[(seen - n) % size])
+        for k in range(seen - n + 1, seen):
+            value = value * np.uint64(116049371) + np.uint64(recent[k % size])
+        found[kept] = value % np.uint64(hashed)
+        kept += np.int64(_has_row(found[kept], bits)) if bits.size else 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _words(data, i, end, keys, places):
+    """Split off the next words from byte `i`, as many as the arrays hold: (how many, where to go on).
+
+    Per word, `keys` uint64 (3): its last 16 bytes and its size; `places` int64 (2): where it begins, and its hash.
+    """
+    count = 0
+    while count < len(keys):
+        while i < end:
+            step = _separator(data, i, end)
+            if step == 0:
+                break
+            i += step
+        if i >= end:
+            break
+        start, value, low, high = i, FNV, np.uint64(0), np.uint64(0)
+        while i < end:
+            byte = data[i]
+            if (byte <= 0x20 or byte == 0x7F or byte == 0xC2 or byte == 0xE2) and _separator(data, i, end):
+                break
+            value = _mix(value, byte)
+            high = high << np.uint64(8) | low >> np.uint64(56)
+            low = low << np.uint64(8) | np.uint64(byte)
+            i += 1
+        keys[count, 0], keys[count, 1], keys[count, 2] = low, high, np.uint64(i - start)
+        places[count, 0], places[count, 1] = start, np.int64(value)
+        count += 1
+    return count, i
+
+
+@njit(cache=True, nogil=True)
+def _surround(data, start, size, word):
+    """Write ``<word>`` and a NUL, which ends the last character."""
+    word[0], word[size + 1], word[size + 2] = 60, 62, 0
+    for k in range(size):
+        word[k + 1] = data[start + k]
+
+
+@njit(cache=True, nogil=True)
+def _sum_features(data, offsets, m, label, line_end, sums, counts, memo, heads):
+    rows, codes, centroids, norms, bits, ranks = m.rows, m.codes, m.centroids, m.norms, m.bits, m.ranks
+    mask, width, ring, hashed = heads.shape[0] - 1, sums.shape[1], max(m.ngrams, 1), np.uint32(m.hashed)
+    end_value = FNV
+    for k in range(line_end.size):
+        end_value = _mix(end_value, line_end[k])
+    recent, vector = np.zeros(ring, np.int64), np.zeros(width, np.float32)
+    word, found = np.empty(256, np.uint8), np.empty(256 * max(m.longest, 1) + ring, np.uint64)
+    keys, places = np.empty((64, 3), np.uint64), np.empty((64, 2), np.int64)
+    for row in range(offsets.size - 1):
+        i, end = offsets[row], offsets[row + 1]
+        features, seen, closed = 0, 0, False
+        while not closed:
+            count, i = _words(data, i, end, keys, places)
+            if not count:
+                break
+            for t in range(count):
+                start, value, size = places[t, 0], places[t, 1], np.int64(keys[t, 2])
+                slot = value & mask
+                if (
+                    heads[slot, 0] == keys[t, 0] and heads[slot, 1] == keys[t, 1]
+                    and np.int64(heads[slot, 2] >> np.uint64(32)) == size
+                    and (size <= 16 or _same(data, start, data, np.int64(heads[slot, 3]), size))
+                ):
+                    for k in range(width):
+                        sums[row, k] += memo[slot, k]
+                    features += np.int64(heads[slot, 2] & np.uint64(0xFFFFFFFF))
+                else:
+                    if size >= label.size and _same(data, start, label, 0, label.size):
+                        continue
+                    number = _find(data, start, size, np.uint32(value), m.blob, m.ends, m.slots)
+                    if number >= m.words:  # a label with another prefix
+                        continue
+                    if size == line_end.size and _same(data, start, line_end, 0, size):
+                        closed = True
+                        break
+                    if size + 3 > word.size:
+                        word, found = np.empty(2 * size, np.uint8), np.empty(2 * size * max(m.longest, 1) + ring, np.uint64)
+                    new = 0
+                    if m.longest > 0 and hashed:
+                        _surround(data, start, size, word)
+                        new = _find_ngrams(word, size + 2, m.shortest, m.longest, hashed, bits, found)
+                        _rows_of(found, new, bits, ranks, m.words)
+                    if number >= 0:
+                        found[new] = np.uint64(number)
+                        new += 1
+                    vector[:] = 0
+                    _add_rows(found, new, vector, rows, codes, centroids, norms, m.part)
+                    for k in range(width):
+                        sums[row, k] += vector[k]
+                        memo[slot, k] = vector[k]
+                    features += new
+                    heads[slot, 0], heads[slot, 1], heads[slot, 3] = keys[t, 0], keys[t, 1], np.uint64(start)
+                    heads[slot, 2] = np.uint64(size) << np.uint64(32) | np.uint64(new)
+                recent[seen % ring] = np.int32(value)
+                seen += 1
+                if ring > 1 and hashed:
+                    new = _find_word_ngrams(recent, seen, ring, hashed, bits, found)
+                    _rows_of(found, new, bits, ranks, m.words)
+                    _add_rows(found, new, sums[row], rows, codes, centroids, norms, m.part)
+                    features += new
+        if seen or closed:
+            new = 0
+            if ring > 1 and hashed:
+                recent[seen % ring] = np.int32(end_value)
+                new = _find_word_ngrams(recent, seen + 1, ring, hashed, bits, found)
+                _rows_of(found, new, bits, ranks, m.words)
+            if m.end_of_line >= 0:
+                found[new] = np.uint64(m.end_of_line)
+                new += 1
+            _add_rows(found, new, sums[row], rows, codes, centroids, norms, m.part)
+            features += new
+        counts[row] = features
+
+
+def sum_features(data: np.ndarray, offsets: np.ndarray, model: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """(sums float32 (n, d), counts int64 (n,)) of the features of each row, with fastText's end of line behind it.
+
+    Line breaks and other control characters separate words. A row without words has nothing, not even its end.
+    """
+    width = model.rows.shape[1]
+    sums, counts = np.zeros((len(offsets) - 1, width), np.float32), np.zeros(len(offsets) - 1, np.int64)
+    slots = 1 << max(4, min(MEMORY // (4 * width), int(offsets[-1] - offsets[0]) // 2).bit_length() - 1)
+    heads = np.zeros((slots, 4), np.uint64)  # size 0 is no word's
+    memo = np.empty((slots, width), np.float32)
+    _sum_features(data, offsets, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
+    return sums, counts
+
+
+@njit(cache=True, nogil=True)
+def _sigmoid(x):
+    """fastText's: a table of 512 steps from -8 to 8."""
+    if x < -8:
+        return np.float32(0)
+    if x > 8:
+        return np.float32(1)
+    step = np.int64((x + np.float32(8)) * np.float32(512) / np.float32(8) / np.float32(2))
+    return np.float32(1 / (1 + np.exp(-(step * 16 / 512 - 8))))
+
+
+@njit(cache=True, nogil=True)
+def _probabilities(total, count, m, scores, nodes):
+    """Fill ``nodes[:labels]`` with what fastText answers for each label: its probability and 1e-5."""
+    scale = np.float32(1 / count)
+    if len(m.outputs):
+        scores[:] = 0
+        for k in range(total.size):
+            value = total[k] * scale
+            for j in range(scores.size):
+                scores[j] += value * m.outputs[k, j]
+    else:
+        for j in range(scores.size):
+            scores[j] = total[j] * scale
+    little = np.float32(1e-5)
+    if m.loss == HIERARCHICAL:
+        nodes[2 * m.labels - 2] = 1
+        for k in range(m.left.size - 1, -1, -1):
+            right = np.float32(1 / (1 + np.exp(-scores[k])))
+            nodes[m.left[k]] = nodes[m.labels + k] * (1 - right + little)
+            nodes[m.right[k]] = nodes[m.labels + k] * (right + little)
+    elif m.loss == SOFTMAX:
+        highest, whole = scores[0], np.float32(0)
+        for j in range(m.labels):
+            highest = max(highest, scores[j])
+        for j in range(m.labels):
+            nodes[j] = np.exp(scores[j] - highest)
+            whole += nodes[j]
+        for j in range(m.labels):
+            nodes[j] = nodes[j] / whole + little
+    else:
+        for j in range(m.labels):
+            nodes[j] = _sigmoid(scores[j]) + little
+
+
+@njit(cache=True, nogil=True)
+def _all_probabilities(sums, counts, m, out):
+    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
+    for row in range(len(sums)):
+        if counts[row]:
+            _probabilities(sums[row], counts[row], m, scores, nodes)
+            for label in range(m.labels):
+                out[row, label] = min(nodes[label], np.float32(1))
+
+
+def probabilities(sums: np.ndarray, counts: np.ndarray, model: Weights) -> np.ndarray:
+    """float32 (n, l): the probability of each label; 0 for a row without features."""
+    out = np.zeros((len(sums), model.labels), np.float32)
+    _all_probabilities(sums, counts, model, out)
+    return out
