@@ -248,7 +248,7 @@ def _floats(data: mmap, at: int, count: int) -> np.ndarray:
 def _tree(counts: list[int]) -> tuple[list[int], list[int]]:
     """The Huffman tree over labels in falling order of their counts: left and right children of its inner nodes.
 
-    Nodes 0 to l - 1 are the labels; inner node i is number l + i; the last is the root. As fastText builds it, ties too.
+    Nodes 0 to l - 1 are the labels; inner node i is number l + i; the last is the root. Ties go as they do in fastText.
     """
     size = len(counts)
     weights = counts + [10**15] * (size - 1)

@@ -56,10 +56,10 @@ def _separator(data, i, end):
 
 @njit(cache=True, nogil=True)
 def _same(data, i, other, k, size):
-    for step in range(size):
-        if data[i + step] != other[k + step]:
-            return False
-    return True
+    step = 0
+    while step < size and data[i + step] == other[k + step]:
+        step += 1
+    return step == size
 
 
 @njit(cache=True, nogil=True)
@@ -120,7 +120,7 @@ def index_buckets(buckets: np.ndarray, hashed: int) -> tuple[np.ndarray, np.ndar
     """(bits, ranks) of the buckets, in rising order, that have a row, the first having row 0.
 
     Bit b & 63 of ``bits[b >> 6]``, uint64, says whether bucket b has one, ``ranks[b >> 6]``, int32, how many buckets
-    in earlier words have: a look-up in one or two cache lines, where a hash table of the same speed is ten times as large.
+    in earlier words have: 375 kB for 2 million buckets, where a hash table of 43,000 rows takes 1 MB.
     """
     flags = np.zeros(-(-hashed // 64) * 64, np.uint8)
     flags[buckets] = 1
@@ -245,7 +245,7 @@ def _surround(data, start, size, word):
 
 
 @njit(cache=True, nogil=True)
-def _sum_features(data, offsets, m, label, line_end, sums, counts, memo, heads):
+def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, heads):
     rows, codes, centroids, norms, bits, ranks = m.rows, m.codes, m.centroids, m.norms, m.bits, m.ranks
     mask, width, ring, hashed = heads.shape[0] - 1, sums.shape[1], max(m.ngrams, 1), np.uint32(m.hashed)
     end_value = FNV
@@ -254,8 +254,8 @@ def _sum_features(data, offsets, m, label, line_end, sums, counts, memo, heads):
     recent, vector = np.zeros(ring, np.int64), np.zeros(width, np.float32)
     word, found = np.empty(256, np.uint8), np.empty(256 * max(m.longest, 1) + ring, np.uint64)
     keys, places = np.empty((64, 3), np.uint64), np.empty((64, 2), np.int64)
-    for row in range(offsets.size - 1):
-        i, end = offsets[row], offsets[row + 1]
+    for row in range(starts.size):
+        i, end = starts[row], ends[row]
         features, seen, closed = 0, 0, False
         while not closed:
             count, i = _words(data, i, end, keys, places)
@@ -282,7 +282,8 @@ def _sum_features(data, offsets, m, label, line_end, sums, counts, memo, heads):
                         closed = True
                         break
                     if size + 3 > word.size:
-                        word, found = np.empty(2 * size, np.uint8), np.empty(2 * size * max(m.longest, 1) + ring, np.uint64)
+                        word = np.empty(2 * size, np.uint8)
+                        found = np.empty(2 * size * max(m.longest, 1) + ring, np.uint64)
                     new = 0
                     if m.longest > 0 and hashed:
                         _surround(data, start, size, word)
@@ -320,18 +321,48 @@ def _sum_features(data, offsets, m, label, line_end, sums, counts, memo, heads):
         counts[row] = features
 
 
-def sum_features(data: np.ndarray, offsets: np.ndarray, model: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """(sums float32 (n, d), counts int64 (n,)) of the features of each row, with fastText's end of line behind it.
+def sum_features(
+    data: np.ndarray, starts: np.ndarray, ends: np.ndarray, model: Weights
+) -> tuple[np.ndarray, np.ndarray]:
+    """(sums float32 (n, d), counts int64 (n,)) of the features of n texts, text i being ``data[starts[i]:ends[i]]``.
 
-    Line breaks and other control characters separate words. A row without words has nothing, not even its end.
+    As fastText has it, an end of line stands behind each; here line breaks and other control characters within
+    separate words. A text without words has nothing, not even its end.
     """
     width = model.rows.shape[1]
-    sums, counts = np.zeros((len(offsets) - 1, width), np.float32), np.zeros(len(offsets) - 1, np.int64)
-    slots = 1 << max(4, min(MEMORY // (4 * width), int(offsets[-1] - offsets[0]) // 2).bit_length() - 1)
+    sums, counts = np.zeros((len(starts), width), np.float32), np.zeros(len(starts), np.int64)
+    size = int((ends - starts).sum())
+    slots = 1 << max(4, min(MEMORY // (4 * width), size // 2).bit_length() - 1)
     heads = np.zeros((slots, 4), np.uint64)  # size 0 is no word's
     memo = np.empty((slots, width), np.float32)
-    _sum_features(data, offsets, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
+    _sum_features(data, starts, ends, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
     return sums, counts
+
+
+@njit(cache=True, nogil=True)
+def _first_characters(data, offsets, most, starts, ends):
+    for row in range(starts.size):
+        i, end = offsets[row], offsets[row + 1]
+        while i < end:
+            step = _separator(data, i, end)
+            if step == 0:
+                break
+            i += step
+        starts[row] = i
+        left = most
+        while i < end and left > 0:
+            i += 1
+            while i < end and data[i] & 0xC0 == 0x80:
+                i += 1
+            left -= 1
+        ends[row] = i
+
+
+def first_characters(data: np.ndarray, offsets: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """(starts, ends), int64 (n,), of the first `most` characters of each row, not counting separators before them."""
+    starts, ends = np.empty(len(offsets) - 1, np.int64), np.empty(len(offsets) - 1, np.int64)
+    _first_characters(data, offsets, most, starts, ends)
+    return starts, ends
 
 
 @njit(cache=True, nogil=True)
@@ -393,4 +424,49 @@ def probabilities(sums: np.ndarray, counts: np.ndarray, model: Weights) -> np.nd
     """float32 (n, l): the probability of each label; 0 for a row without features."""
     out = np.zeros((len(sums), model.labels), np.float32)
     _all_probabilities(sums, counts, model, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _best(sums, counts, m, weights, which, best, chances):
+    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
+    for row in range(len(sums)):
+        if not counts[row]:
+            continue
+        _probabilities(sums[row], counts[row], m, scores, nodes)
+        whole = np.float32(0)
+        for label in range(m.labels):
+            nodes[label] *= weights[which[row], label]
+            whole += nodes[label]
+            if best[row] < 0 or nodes[label] > nodes[best[row]]:
+                best[row] = label
+        chances[row] = nodes[best[row]] / whole
+
+
+def best(
+    sums: np.ndarray, counts: np.ndarray, model: Weights, weights: np.ndarray, which: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest label of each row, int64 (n,), -1 for a row without features, and its probability, float32 (n,).
+
+    Before they are compared, probabilities are multiplied by ``weights[which[row]]``, float32 (k, l) above 0, and
+    made to sum to 1.
+    """
+    labels, chances = np.full(len(sums), -1, np.int64), np.zeros(len(sums), np.float32)
+    _best(sums, counts, model, weights, which, labels, chances)
+    return labels, chances
+
+
+@njit(cache=True, nogil=True)
+def _of_label(sums, counts, m, label, out):
+    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
+    for row in range(len(sums)):
+        if counts[row]:
+            _probabilities(sums[row], counts[row], m, scores, nodes)
+            out[row] = min(nodes[label], np.float32(1))
+
+
+def of_label(sums: np.ndarray, counts: np.ndarray, model: Weights, label: int) -> np.ndarray:
+    """float32 (n,): the probability of one label; 0 for a row without features."""
+    out = np.zeros(len(sums), np.float32)
+    _of_label(sums, counts, model, label, out)
     return out
