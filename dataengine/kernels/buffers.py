@@ -30,6 +30,13 @@ def utf8(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return data, offsets.astype(np.int64, copy=False)
 
 
+def read_only(data: np.ndarray) -> np.ndarray:
+    """The same array as one that cannot be written: for numba another type, and one type is one compilation less."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
+
+
 def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One contiguous array of a type in `OFFSET_TYPES` whose nulls cover no bytes."""
     if isinstance(column, pa.ChunkedArray):

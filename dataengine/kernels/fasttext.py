@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from dataengine.kernels.buffers import read_only
+
 if TYPE_CHECKING:
     from dataengine.fasttext_weights import Weights
+
+part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For what is called from compiled code only: compiled into its callers, and cached with them."""
 
 HIERARCHICAL, SOFTMAX = 1, 3
 """Losses, as model files number them. The others are sigmoids of each output."""
@@ -34,14 +39,14 @@ MEMORY = 1 << 22
 FNV, PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _mix(value, byte):
     """One step of fastText's FNV-1a, which takes bytes for signed: those above 127 turn the upper 24 bits, too."""
     wide = np.uint32(byte) | (np.uint32(0xFFFFFF00) if byte & 0x80 else np.uint32(0))
     return np.uint32((value ^ wide) * PRIME)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _separator(data, i, end):
     """Bytes of the separator at `i`, or 0: ASCII controls and blank, U+007F to U+00A0, U+2028, U+2029."""
     c = data[i]
@@ -54,7 +59,7 @@ def _separator(data, i, end):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def _same(data, i, other, k, size):
     step = 0
     while step < size and data[i + step] == other[k + step]:
@@ -95,7 +100,7 @@ def _index_words(blob, ends, slots):
 def index_words(blob: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """The hash table of a dictionary; of words that are there twice, the last."""
     slots = np.zeros(1 << (2 * len(ends)).bit_length(), np.int32)
-    _index_words(blob, ends, slots)
+    _index_words(read_only(blob), ends, slots)
     return slots
 
 
@@ -104,10 +109,10 @@ def word_number(word: bytes, blob: np.ndarray, ends: np.ndarray, slots: np.ndarr
     data, value = np.frombuffer(word, np.uint8), 2166136261
     for byte in word:
         value = (value ^ (byte | 0xFFFFFF00 * (byte > 127))) * 16777619 & 0xFFFFFFFF
-    return int(_find(data, 0, len(word), np.uint32(value), blob, ends, slots))
+    return int(_find(data, np.int64(0), len(word), np.uint32(value), read_only(blob), ends, slots))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _ones(word):
     """How many bits of a uint64 are set (Hacker's Delight, 5-1)."""
     word -= word >> np.uint64(1) & np.uint64(0x5555555555555555)
@@ -128,13 +133,13 @@ def index_buckets(buckets: np.ndarray, hashed: int) -> tuple[np.ndarray, np.ndar
     return bits, (np.cumsum(flags.reshape(-1, 64).sum(axis=1)) - flags.reshape(-1, 64).sum(axis=1)).astype(np.int32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _has_row(bucket, bits):
     """1 where a bucket of a pruned model has a row, else 0."""
     return bits[bucket >> np.uint64(6)] >> (bucket & np.uint64(63)) & np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _rows_of(buckets, count, bits, ranks, words):
     """Replace the first `count` buckets, which have rows, by the numbers of these."""
     for k in range(count):
@@ -146,7 +151,7 @@ def _rows_of(buckets, count, bits, ranks, words):
         buckets[k] = np.uint64(words) + np.uint64(ranks[place]) + _ones(below)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _add_rows(numbers, count, total, rows, codes, centroids, norms, part):
     """Add up the rows with these numbers, plain or quantised: see `Weights`."""
     for k in range(count):
@@ -164,7 +169,7 @@ def _add_rows(numbers, count, total, rows, codes, centroids, norms, part):
             begin += size
 
 
-@njit(cache=True, nogil=True)
+@part
 def _find_ngrams(word, size, shortest, longest, hashed, bits, found):
     """Collect in `found` the buckets of the character n-grams of ``word[:size]``, ``<...>`` and a NUL; how many.
 
@@ -190,7 +195,7 @@ def _find_ngrams(word, size, shortest, longest, hashed, bits, found):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@part
 def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found):
     """Collect in `found` the buckets of the word n-grams that end with the last of `seen` words; how many.
 
@@ -206,7 +211,7 @@ def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@part
 def _words(data, i, end, keys, places):
     """Split off the next words from byte `i`, as many as the arrays hold: (how many, where to go on).
 
@@ -236,7 +241,7 @@ def _words(data, i, end, keys, places):
     return count, i
 
 
-@njit(cache=True, nogil=True)
+@part
 def _surround(data, start, size, word):
     """Write ``<word>`` and a NUL, which ends the last character."""
     word[0], word[size + 1], word[size + 2] = 60, 62, 0
@@ -273,12 +278,12 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
                         sums[row, k] += memo[slot, k]
                     features += np.int64(heads[slot, 2] & np.uint64(0xFFFFFFFF))
                 else:
-                    if size >= label.size and _same(data, start, label, 0, label.size):
+                    if size >= label.size and _same(data, start, label, np.int64(0), label.size):
                         continue
                     number = _find(data, start, size, np.uint32(value), m.blob, m.ends, m.slots)
                     if number >= m.words:  # a label with another prefix
                         continue
-                    if size == line_end.size and _same(data, start, line_end, 0, size):
+                    if size == line_end.size and _same(data, start, line_end, np.int64(0), size):
                         closed = True
                         break
                     if size + 3 > word.size:
@@ -335,7 +340,7 @@ def sum_features(
     slots = 1 << max(4, min(MEMORY // (4 * width), size // 2).bit_length() - 1)
     heads = np.zeros((slots, 4), np.uint64)  # size 0 is no word's
     memo = np.empty((slots, width), np.float32)
-    _sum_features(data, starts, ends, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
+    _sum_features(read_only(data), starts, ends, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
     return sums, counts
 
 
@@ -361,11 +366,11 @@ def _first_characters(data, offsets, most, starts, ends):
 def first_characters(data: np.ndarray, offsets: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """(starts, ends), int64 (n,), of the first `most` characters of each row, not counting separators before them."""
     starts, ends = np.empty(len(offsets) - 1, np.int64), np.empty(len(offsets) - 1, np.int64)
-    _first_characters(data, offsets, most, starts, ends)
+    _first_characters(read_only(data), offsets, most, starts, ends)
     return starts, ends
 
 
-@njit(cache=True, nogil=True)
+@part
 def _sigmoid(x):
     """fastText's: a table of 512 steps from -8 to 8."""
     if x < -8:
@@ -376,7 +381,7 @@ def _sigmoid(x):
     return np.float32(1 / (1 + np.exp(-(step * 16 / 512 - 8))))
 
 
-@njit(cache=True, nogil=True)
+@part
 def _probabilities(total, count, m, scores, nodes):
     """Fill ``nodes[:labels]`` with what fastText answers for each label: its probability and 1e-5."""
     scale = np.float32(1 / count)

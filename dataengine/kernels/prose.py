@@ -20,7 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dataengine.kernels.buffers import read_only
 from dataengine.kernels.words import character
+
+part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For what is called from compiled code only: compiled into its callers, and cached with them."""
 
 WINDOWS = 4
 """How many places of a long text are looked at."""
@@ -103,7 +107,7 @@ def table() -> Table:
     return Table(classes, lower)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@part
 def _class(code, classes):
     """Class of a code point. Above U+FFFF: ideographs from U+20000, pictographs from U+1F000, other letters."""
     if code < 0x10000:
@@ -113,12 +117,12 @@ def _class(code, classes):
     return MARK if code >= 0x1F000 else LETTER
 
 
-@njit(cache=True, nogil=True)
+@part
 def _line_ends(code):
     return 0x0A <= code <= 0x0D or code == 0x85 or code == 0x2028 or code == 0x2029
 
 
-@njit(cache=True, nogil=True)
+@part
 def _behind_tag(data, i, end):
     """Where the tag or entity that begins at `i` ends, or `i` where there is none; looks 256 bytes ahead."""
     if i + 1 >= end:
@@ -143,7 +147,7 @@ def _behind_tag(data, i, end):
     return i
 
 
-@njit(cache=True, nogil=True)
+@part
 def _is_address(data, start, end):
     """Whether a word holds an @ or ``://``, begins with ``www.``, or is a hashtag."""
     if data[start] == 0x23 and end - start > 1:
@@ -159,7 +163,7 @@ def _is_address(data, start, end):
     return False
 
 
-@njit(cache=True, nogil=True)
+@part
 def _scan(data, start, end, classes):
     """The word at `start`: (where it ends, its characters, letters, digits, code signs).
 
@@ -180,7 +184,7 @@ def _scan(data, start, end, classes):
     return i, characters, letters, digits, signs
 
 
-@njit(cache=True, nogil=True)
+@part
 def _write(data, i, end, classes, lower, folds, out, filled, scripts):
     """Copy a word, in lower case if `folds`, and count its letters by script; returns the new end of `out`."""
     while i < end:
@@ -210,7 +214,7 @@ def _write(data, i, end, classes, lower, folds, out, filled, scripts):
     return filled
 
 
-@njit(cache=True, nogil=True)
+@part
 def _window(data, i, end, quota, classes, lower, folds, out, filled, lines, scripts, count):
     """Write the clean lines of ``data[i:end]`` behind ``out[:filled]``, until there are `quota` characters.
 
@@ -253,7 +257,7 @@ def _window(data, i, end, quota, classes, lower, folds, out, filled, lines, scri
     return filled, count
 
 
-@njit(cache=True, nogil=True)
+@part
 def _script(counts):
     """The script of more than half of the letters, or `OTHER`. Han beside Kana is Japanese."""
     total, best = 0, 0
@@ -268,7 +272,7 @@ def _script(counts):
     return best if 2 * counts[best] > total else OTHER
 
 
-@njit(cache=True, nogil=True)
+@part
 def _start_of_word(data, i, end):
     """The first byte behind a blank, within 64 from `i`; else behind the character at `i`."""
     for k in range(i, min(i + 64, end)):
@@ -288,7 +292,7 @@ def _pieces(data, offsets, most, classes, lower, folds, text, ends, rows, letter
         begin, end = offsets[row], offsets[row + 1]
         windows = WINDOWS if end - begin > most else 1
         quota = -(-most // windows)
-        used = count = 0
+        used, count = np.int64(0), np.int64(0)
         for window in range(windows):
             start, stop = begin + (end - begin) * window // windows, begin + (end - begin) * (window + 1) // windows
             if window:
@@ -349,7 +353,7 @@ def pieces(data: np.ndarray, offsets: np.ndarray, characters: int, lower_case: b
     text, ends = np.empty(int(room.sum()), np.uint8), np.zeros(most_pieces + 1, np.int64)
     rows, letters = np.empty(most_pieces, np.int64), np.empty(most_pieces, np.int64)
     scripts, row_scripts = np.empty(most_pieces, np.uint8), np.empty(n, np.uint8)
-    found = _pieces(data, offsets, characters, *table(), lower_case, text, ends, rows, letters, scripts, row_scripts,
+    found = _pieces(read_only(data), offsets, characters, *table(), lower_case, text, ends, rows, letters, scripts, row_scripts,
                     np.empty((most_lines, 3), np.int64), np.empty((most_lines, len(SCRIPTS)), np.int32),
                     np.empty(int(room.max(initial=0)), np.uint8))
     return Pieces(text, ends[: found + 1], rows[:found], letters[:found], scripts[:found], row_scripts)
