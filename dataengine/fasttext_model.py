@@ -79,15 +79,15 @@ class Model:
         probability, float64 (n,). Only the first `characters` are looked at, white space before them not counted."""
         import numpy as np
 
-        from dataengine.kernels import fasttext
+        from dataengine.kernels import fasttext_answers
 
         sums, counts = self._sums(texts, characters)
         even = np.ones((1, len(self.labels)), np.float32)
-        numbers, _ = fasttext.best(sums, counts, self.weights, even, np.zeros(len(sums), np.uint8))
+        numbers, _ = fasttext_answers.best(sums, counts, self.weights, even, np.zeros(len(sums), np.uint8))
         chances = np.zeros(len(sums))
         for label in np.unique(numbers[numbers >= 0]):
             here = numbers == label
-            chances[here] = fasttext.of_label(sums[here], counts[here], self.weights, int(label))
+            chances[here] = fasttext_answers.of_label(sums[here], counts[here], self.weights, int(label))
         return numbers, np.round(chances, 6)
 
     def probabilities(self, texts: pa.Array, label: str, characters: int | None = None) -> np.ndarray:
@@ -97,11 +97,12 @@ class Model:
         """
         import numpy as np
 
-        from dataengine.kernels import fasttext
+        from dataengine.kernels import fasttext_answers
 
         self.require(label)
         sums, counts = self._sums(texts, characters)
-        return np.round(fasttext.of_label(sums, counts, self.weights, self.labels.index(label)).astype(np.float64), 6)
+        chances = fasttext_answers.of_label(sums, counts, self.weights, self.labels.index(label))
+        return np.round(chances.astype(np.float64), 6)
 
     def _sums(self, texts: pa.Array, characters: int | None) -> tuple[np.ndarray, np.ndarray]:
         from dataengine.kernels import fasttext
@@ -121,9 +122,9 @@ class Model:
         """The `most` likely labels of one text, likeliest first; ``most=-1`` gives all."""
         import pyarrow as pa
 
-        from dataengine.kernels import fasttext
+        from dataengine.kernels import fasttext_answers
 
-        [chances] = fasttext.probabilities(*self._sums(pa.array([line]), None), self.weights)
+        [chances] = fasttext_answers.probabilities(*self._sums(pa.array([line]), None), self.weights)
         order = (-chances).argsort(kind="stable")[: most if most >= 0 else None]
         return [(self.labels[number], round(float(chances[number]), 6)) for number in order]
 

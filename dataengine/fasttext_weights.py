@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from mmap import mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dataengine.errors import InputError
 from dataengine.fasttext_file import (
@@ -34,6 +34,8 @@ from dataengine.fasttext_file import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from dataengine.kernels.fasttext import Weights
+
 LARGEST_DECODED = 1 << 26
 """Bytes beyond which a quantised matrix is not decoded as a whole."""
 
@@ -42,45 +44,6 @@ MOST_BUCKETS = 1 << 27
 
 LONGEST_NGRAM = 64
 """Characters of a character n-gram, and words of a word n-gram, at most. In use are 3 to 6."""
-
-
-class Weights(NamedTuple):
-    """A model, for prediction. Shapes: w words, v words and labels, l labels, r rows, d columns, o outputs."""
-
-    blob: np.ndarray
-    """uint8: the bytes of all words and labels."""
-    ends: np.ndarray
-    """int64 (v + 1,): where each begins and the last ends."""
-    slots: np.ndarray
-    """int32, a power of two: hash table from a word's hash to its number + 1."""
-    rows: np.ndarray
-    """float32 (r, d), or (0, d) where the matrix stays quantised."""
-    codes: np.ndarray
-    """uint8 (r, parts), or (0, 0)."""
-    centroids: np.ndarray
-    """float32: of each part of a row 256 centroids."""
-    norms: np.ndarray
-    """float32 (r,), what a quantised row is multiplied by."""
-    bits: np.ndarray
-    """uint64: which buckets of a pruned model have a row, see `kernels.fasttext.index_buckets`; empty for others."""
-    ranks: np.ndarray
-    """int32, as long as `bits`."""
-    outputs: np.ndarray
-    """float32 (d, o): the output matrix, transposed; (0, o) where it is in `rows` already."""
-    left: np.ndarray
-    """int32 (l - 1,): the left child of each inner node of the Huffman tree, children before parents; or empty."""
-    right: np.ndarray
-    words: int
-    labels: int
-    end_of_line: int
-    """Number of the word ``</s>``, or -1."""
-    ngrams: int
-    hashed: int
-    """Buckets that n-grams are hashed to, 0 where the model has no rows for them."""
-    shortest: int
-    longest: int
-    part: int
-    loss: int
 
 
 def read(path: str | Path) -> tuple[Weights, list[str], list[int]]:
@@ -148,7 +111,7 @@ def _hashes(found: Layout) -> int:
 def _weights(data: mmap, found: Layout) -> Weights:
     import numpy as np
 
-    from dataengine.kernels.fasttext import index_buckets, index_words, word_number
+    from dataengine.kernels.fasttext import Weights, index_buckets, index_words, word_number
 
     _check(found)
     outputs = _dense(data, found.outputs, 0, found.outputs.rows)
@@ -201,7 +164,8 @@ def _rows(data: mmap, inputs: Matrix, outputs: np.ndarray) -> tuple[np.ndarray, 
         rows, step = np.empty((height, len(outputs)), np.float32), max(1, (1 << 22) // width)
         for first in range(0, height, step):
             block = _dense(data, inputs, first, min(first + step, height)).astype(np.float64)
-            rows[first : first + step] = block @ outputs.T.astype(np.float64)
+            with np.errstate(over="ignore"):  # what becomes infinite is refused by the caller
+                rows[first : first + step] = block @ outputs.T.astype(np.float64)
         return (rows, *nothing, True)
     if not inputs.quantised or 4 * height * width <= LARGEST_DECODED:
         return (_dense(data, inputs, 0, height), *nothing, False)

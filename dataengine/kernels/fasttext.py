@@ -1,8 +1,8 @@
 """Prediction with fastText models (arXiv:1607.01759), as compiled loops over Arrow's UTF-8 buffers.
 
 A text is the sum of the rows of its features: its words, their character n-grams, its word n-grams. What it says is a
-function of that sum and of the number of features, so both are kept apart: `sum_features` makes them, `classify` reads
-them, and texts may be added up in between.
+function of that sum and of the number of features, so both are kept apart: `sum_features` makes them,
+`fasttext_answers` reads them, and texts may be added up in between.
 
 Words repeat, so the sum of each word met is kept, in a table of bounded size that is thrown away with the batch. The
 word's bytes are compared, so what is found there never depends on what else was in the batch. Sums are float32, and
@@ -11,21 +11,15 @@ in another order than fastText's: probabilities agree to about 1e-6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from dataengine.kernels.buffers import read_only
 
-if TYPE_CHECKING:
-    from dataengine.fasttext_weights import Weights
-
 part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For what is called from compiled code only: compiled into its callers, and cached with them."""
-
-HIERARCHICAL, SOFTMAX = 1, 3
-"""Losses, as model files number them. The others are sigmoids of each output."""
 
 LABEL = np.frombuffer(b"__label__", np.uint8)
 """A word that begins so is a label to fastText, and no feature."""
@@ -37,6 +31,45 @@ MEMORY = 1 << 22
 """Bytes of word sums that are kept within a batch."""
 
 FNV, PRIME = np.uint32(2166136261), np.uint32(16777619)
+
+
+class Weights(NamedTuple):
+    """A model, for prediction. Shapes: w words, v words and labels, l labels, r rows, d columns, o outputs."""
+
+    blob: np.ndarray
+    """uint8: the bytes of all words and labels."""
+    ends: np.ndarray
+    """int64 (v + 1,): where each begins and the last ends."""
+    slots: np.ndarray
+    """int32, a power of two: hash table from a word's hash to its number + 1."""
+    rows: np.ndarray
+    """float32 (r, d), or (0, d) where the matrix stays quantised."""
+    codes: np.ndarray
+    """uint8 (r, parts), or (0, 0)."""
+    centroids: np.ndarray
+    """float32: of each part of a row 256 centroids."""
+    norms: np.ndarray
+    """float32 (r,), what a quantised row is multiplied by."""
+    bits: np.ndarray
+    """uint64: which buckets of a pruned model have a row, see `kernels.fasttext.index_buckets`; empty for others."""
+    ranks: np.ndarray
+    """int32, as long as `bits`."""
+    outputs: np.ndarray
+    """float32 (d, o): the output matrix, transposed; (0, o) where it is in `rows` already."""
+    left: np.ndarray
+    """int32 (l - 1,): the left child of each inner node of the Huffman tree, children before parents; or empty."""
+    right: np.ndarray
+    words: int
+    labels: int
+    end_of_line: int
+    """Number of the word ``</s>``, or -1."""
+    ngrams: int
+    hashed: int
+    """Buckets that n-grams are hashed to, 0 where the model has no rows for them."""
+    shortest: int
+    longest: int
+    part: int
+    loss: int
 
 
 @part
@@ -199,13 +232,13 @@ def _find_ngrams(word, size, shortest, longest, hashed, bits, found):
 def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found):
     """Collect in `found` the buckets of the word n-grams that end with the last of `seen` words; how many.
 
-    `recent` is a ring of the last words' hashes, which fastText takes for signed.
+    `recent` has the hashes of the last `ngrams` words, the last one last; fastText takes them for signed.
     """
-    kept, size = np.int64(0), recent.size
+    kept = np.int64(0)
     for n in range(2, min(ngrams, seen) + 1):
-        value = np.uint64(recent[(seen - n) % size])
-        for k in range(seen - n + 1, seen):
-            value = value * np.uint64(116049371) + np.uint64(recent[k % size])
+        value = np.uint64(recent[ngrams - n])
+        for k in range(ngrams - n + 1, ngrams):
+            value = value * np.uint64(116049371) + np.uint64(recent[k])
         found[kept] = value % np.uint64(hashed)
         kept += np.int64(_has_row(found[kept], bits)) if bits.size else 1
     return kept
@@ -242,6 +275,14 @@ def _words(data, i, end, keys, places):
 
 
 @part
+def _push(value, recent):
+    """Append a hash to the last ones, the first of which goes."""
+    for k in range(recent.size - 1):
+        recent[k] = recent[k + 1]
+    recent[recent.size - 1] = np.int32(value)
+
+
+@part
 def _surround(data, start, size, word):
     """Write ``<word>`` and a NUL, which ends the last character."""
     word[0], word[size + 1], word[size + 2] = 60, 62, 0
@@ -261,7 +302,7 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
     keys, places = np.empty((64, 3), np.uint64), np.empty((64, 2), np.int64)
     for row in range(starts.size):
         i, end = starts[row], ends[row]
-        features, seen, closed = 0, 0, False
+        total, features, seen, closed = sums[row], 0, 0, False
         while not closed:
             count, i = _words(data, i, end, keys, places)
             if not count:
@@ -275,7 +316,7 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
                     and (size <= 16 or _same(data, start, data, np.int64(heads[slot, 3]), size))
                 ):
                     for k in range(width):
-                        sums[row, k] += memo[slot, k]
+                        total[k] += memo[slot, k]
                     features += np.int64(heads[slot, 2] & np.uint64(0xFFFFFFFF))
                 else:
                     if size >= label.size and _same(data, start, label, np.int64(0), label.size):
@@ -300,28 +341,28 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
                     vector[:] = 0
                     _add_rows(found, new, vector, rows, codes, centroids, norms, m.part)
                     for k in range(width):
-                        sums[row, k] += vector[k]
+                        total[k] += vector[k]
                         memo[slot, k] = vector[k]
                     features += new
                     heads[slot, 0], heads[slot, 1], heads[slot, 3] = keys[t, 0], keys[t, 1], np.uint64(start)
                     heads[slot, 2] = np.uint64(size) << np.uint64(32) | np.uint64(new)
-                recent[seen % ring] = np.int32(value)
                 seen += 1
                 if ring > 1 and hashed:
+                    _push(value, recent)
                     new = _find_word_ngrams(recent, seen, ring, hashed, bits, found)
                     _rows_of(found, new, bits, ranks, m.words)
-                    _add_rows(found, new, sums[row], rows, codes, centroids, norms, m.part)
+                    _add_rows(found, new, total, rows, codes, centroids, norms, m.part)
                     features += new
         if seen or closed:
             new = 0
             if ring > 1 and hashed:
-                recent[seen % ring] = np.int32(end_value)
+                _push(np.int64(end_value), recent)
                 new = _find_word_ngrams(recent, seen + 1, ring, hashed, bits, found)
                 _rows_of(found, new, bits, ranks, m.words)
             if m.end_of_line >= 0:
                 found[new] = np.uint64(m.end_of_line)
                 new += 1
-            _add_rows(found, new, sums[row], rows, codes, centroids, norms, m.part)
+            _add_rows(found, new, total, rows, codes, centroids, norms, m.part)
             features += new
         counts[row] = features
 
@@ -368,110 +409,3 @@ def first_characters(data: np.ndarray, offsets: np.ndarray, most: int) -> tuple[
     starts, ends = np.empty(len(offsets) - 1, np.int64), np.empty(len(offsets) - 1, np.int64)
     _first_characters(read_only(data), offsets, most, starts, ends)
     return starts, ends
-
-
-@part
-def _sigmoid(x):
-    """fastText's: a table of 512 steps from -8 to 8."""
-    if x < -8:
-        return np.float32(0)
-    if x > 8:
-        return np.float32(1)
-    step = np.int64((x + np.float32(8)) * np.float32(512) / np.float32(8) / np.float32(2))
-    return np.float32(1 / (1 + np.exp(-(step * 16 / 512 - 8))))
-
-
-@part
-def _probabilities(total, count, m, scores, nodes):
-    """Fill ``nodes[:labels]`` with what fastText answers for each label: its probability and 1e-5."""
-    scale = np.float32(1 / count)
-    if len(m.outputs):
-        scores[:] = 0
-        for k in range(total.size):
-            value = total[k] * scale
-            for j in range(scores.size):
-                scores[j] += value * m.outputs[k, j]
-    else:
-        for j in range(scores.size):
-            scores[j] = total[j] * scale
-    little = np.float32(1e-5)
-    if m.loss == HIERARCHICAL:
-        nodes[2 * m.labels - 2] = 1
-        for k in range(m.left.size - 1, -1, -1):
-            right = np.float32(1 / (1 + np.exp(-scores[k])))
-            nodes[m.left[k]] = nodes[m.labels + k] * (1 - right + little)
-            nodes[m.right[k]] = nodes[m.labels + k] * (right + little)
-    elif m.loss == SOFTMAX:
-        highest, whole = scores[0], np.float32(0)
-        for j in range(m.labels):
-            highest = max(highest, scores[j])
-        for j in range(m.labels):
-            nodes[j] = np.exp(scores[j] - highest)
-            whole += nodes[j]
-        for j in range(m.labels):
-            nodes[j] = nodes[j] / whole + little
-    else:
-        for j in range(m.labels):
-            nodes[j] = _sigmoid(scores[j]) + little
-
-
-@njit(cache=True, nogil=True)
-def _all_probabilities(sums, counts, m, out):
-    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
-    for row in range(len(sums)):
-        if counts[row]:
-            _probabilities(sums[row], counts[row], m, scores, nodes)
-            for label in range(m.labels):
-                out[row, label] = min(nodes[label], np.float32(1))
-
-
-def probabilities(sums: np.ndarray, counts: np.ndarray, model: Weights) -> np.ndarray:
-    """float32 (n, l): the probability of each label; 0 for a row without features."""
-    out = np.zeros((len(sums), model.labels), np.float32)
-    _all_probabilities(sums, counts, model, out)
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _best(sums, counts, m, weights, which, best, chances):
-    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
-    for row in range(len(sums)):
-        if not counts[row]:
-            continue
-        _probabilities(sums[row], counts[row], m, scores, nodes)
-        whole = np.float32(0)
-        for label in range(m.labels):
-            nodes[label] *= weights[which[row], label]
-            whole += nodes[label]
-            if best[row] < 0 or nodes[label] > nodes[best[row]]:
-                best[row] = label
-        chances[row] = nodes[best[row]] / whole
-
-
-def best(
-    sums: np.ndarray, counts: np.ndarray, model: Weights, weights: np.ndarray, which: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest label of each row, int64 (n,), -1 for a row without features, and its probability, float32 (n,).
-
-    Before they are compared, probabilities are multiplied by ``weights[which[row]]``, float32 (k, l) above 0, and
-    made to sum to 1.
-    """
-    labels, chances = np.full(len(sums), -1, np.int64), np.zeros(len(sums), np.float32)
-    _best(sums, counts, model, weights, which, labels, chances)
-    return labels, chances
-
-
-@njit(cache=True, nogil=True)
-def _of_label(sums, counts, m, label, out):
-    scores, nodes = np.empty(m.outputs.shape[1], np.float32), np.empty(2 * m.labels - 1, np.float32)
-    for row in range(len(sums)):
-        if counts[row]:
-            _probabilities(sums[row], counts[row], m, scores, nodes)
-            out[row] = min(nodes[label], np.float32(1))
-
-
-def of_label(sums: np.ndarray, counts: np.ndarray, model: Weights, label: int) -> np.ndarray:
-    """float32 (n,): the probability of one label; 0 for a row without features."""
-    out = np.zeros(len(sums), np.float32)
-    _of_label(sums, counts, model, label, out)
-    return out

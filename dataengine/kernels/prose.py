@@ -353,7 +353,7 @@ def pieces(data: np.ndarray, offsets: np.ndarray, characters: int, lower_case: b
     text, ends = np.empty(int(room.sum()), np.uint8), np.zeros(most_pieces + 1, np.int64)
     rows, letters = np.empty(most_pieces, np.int64), np.empty(most_pieces, np.int64)
     scripts, row_scripts = np.empty(most_pieces, np.uint8), np.empty(n, np.uint8)
-    found = _pieces(read_only(data), offsets, characters, *table(), lower_case, text, ends, rows, letters, scripts, row_scripts,
-                    np.empty((most_lines, 3), np.int64), np.empty((most_lines, len(SCRIPTS)), np.int32),
+    found = _pieces(read_only(data), offsets, characters, *table(), lower_case, text, ends, rows, letters, scripts,
+                    row_scripts, np.empty((most_lines, 3), np.int64), np.empty((most_lines, len(SCRIPTS)), np.int32),
                     np.empty(int(room.max(initial=0)), np.uint8))
     return Pieces(text, ends[: found + 1], rows[:found], letters[:found], scripts[:found], row_scripts)

@@ -166,7 +166,7 @@ def _plain(texts: pa.Array, model: Model, config: Config, wanted: np.ndarray) ->
 def _cleaned(texts: pa.Array, model: Model, config: Config, wanted: np.ndarray) -> Found:
     import numpy as np
 
-    from dataengine.kernels import fasttext, prose
+    from dataengine.kernels import fasttext, fasttext_answers, prose
     from dataengine.kernels.buffers import utf8
     from dataengine.kernels.language_shares import language_shares
 
@@ -174,13 +174,13 @@ def _cleaned(texts: pa.Array, model: Model, config: Config, wanted: np.ndarray) 
     made = prose.pieces(*utf8(texts), config.max_characters, config.model is None)
     odds = _odds(model)
     sums, counts = fasttext.sum_features(made.text, made.offsets[:-1], made.offsets[1:], model.weights)
-    labels, chances = fasttext.best(sums, counts, model.weights, odds, made.scripts)
+    labels, chances = fasttext_answers.best(sums, counts, model.weights, odds, made.scripts)
 
     present, first = np.unique(made.rows, return_index=True)
     whole, features = np.zeros((len(texts), sums.shape[1]), np.float32), np.zeros(len(texts), np.int64)
     if len(present):
         whole[present], features[present] = np.add.reduceat(sums, first), np.add.reduceat(counts, first)
-    main, confidence = fasttext.best(whole, features, model.weights, odds, made.row_scripts)
+    main, confidence = fasttext_answers.best(whole, features, model.weights, odds, made.row_scripts)
     unsure = (labels < 0) | (chances < SURE)
     labels[unsure] = main[made.rows[unsure]]
     keep = labels >= 0
