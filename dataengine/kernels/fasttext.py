@@ -30,6 +30,9 @@ END_OF_LINE = np.frombuffer(b"</s>", np.uint8)
 MEMORY = 1 << 22
 """Bytes of word sums that are kept within a batch."""
 
+FEW = 1 << 13
+"""How many are kept for a model without character n-grams, where making one is as cheap as finding it far away."""
+
 FNV, PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
@@ -229,12 +232,11 @@ def _find_ngrams(word, size, shortest, longest, hashed, bits, found):
 
 
 @part
-def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found):
-    """Collect in `found` the buckets of the word n-grams that end with the last of `seen` words; how many.
+def _find_word_ngrams(recent, seen, ngrams, hashed, bits, found, kept):
+    """Add to `found`, which has `kept`, the buckets of the word n-grams that end with the last of `seen` words.
 
     `recent` has the hashes of the last `ngrams` words, the last one last; fastText takes them for signed.
     """
-    kept = np.int64(0)
     for n in range(2, min(ngrams, seen) + 1):
         value = np.uint64(recent[ngrams - n])
         for k in range(ngrams - n + 1, ngrams):
@@ -262,7 +264,9 @@ def _words(data, i, end, keys, places):
         start, value, low, high = i, FNV, np.uint64(0), np.uint64(0)
         while i < end:
             byte = data[i]
-            if (byte <= 0x20 or byte == 0x7F or byte == 0xC2 or byte == 0xE2) and _separator(data, i, end):
+            if byte <= 0x20:
+                break
+            if byte >= 0x7F and (byte == 0x7F or byte == 0xC2 or byte == 0xE2) and _separator(data, i, end):
                 break
             value = _mix(value, byte)
             high = high << np.uint64(8) | low >> np.uint64(56)
@@ -299,7 +303,7 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
         end_value = _mix(end_value, line_end[k])
     recent, vector = np.zeros(ring, np.int64), np.zeros(width, np.float32)
     word, found = np.empty(256, np.uint8), np.empty(256 * max(m.longest, 1) + ring, np.uint64)
-    keys, places = np.empty((64, 3), np.uint64), np.empty((64, 2), np.int64)
+    keys, places, links = np.empty((64, 3), np.uint64), np.empty((64, 2), np.int64), np.empty(64 * ring, np.uint64)
     for row in range(starts.size):
         i, end = starts[row], ends[row]
         total, features, seen, closed = sums[row], 0, 0, False
@@ -307,6 +311,7 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
             count, i = _words(data, i, end, keys, places)
             if not count:
                 break
+            linked = np.int64(0)
             for t in range(count):
                 start, value, size = places[t, 0], places[t, 1], np.int64(keys[t, 2])
                 slot = value & mask
@@ -349,15 +354,16 @@ def _sum_features(data, starts, ends, m, label, line_end, sums, counts, memo, he
                 seen += 1
                 if ring > 1 and hashed:
                     _push(value, recent)
-                    new = _find_word_ngrams(recent, seen, ring, hashed, bits, found)
-                    _rows_of(found, new, bits, ranks, m.words)
-                    _add_rows(found, new, total, rows, codes, centroids, norms, m.part)
-                    features += new
+                    linked = _find_word_ngrams(recent, seen, ring, hashed, bits, links, linked)
+            # All at once, so that the memory they lie in is asked for all at once.
+            _rows_of(links, linked, bits, ranks, m.words)
+            _add_rows(links, linked, total, rows, codes, centroids, norms, m.part)
+            features += linked
         if seen or closed:
-            new = 0
+            new = np.int64(0)
             if ring > 1 and hashed:
                 _push(np.int64(end_value), recent)
-                new = _find_word_ngrams(recent, seen + 1, ring, hashed, bits, found)
+                new = _find_word_ngrams(recent, seen + 1, ring, hashed, bits, found, new)
                 _rows_of(found, new, bits, ranks, m.words)
             if m.end_of_line >= 0:
                 found[new] = np.uint64(m.end_of_line)
@@ -378,7 +384,8 @@ def sum_features(
     width = model.rows.shape[1]
     sums, counts = np.zeros((len(starts), width), np.float32), np.zeros(len(starts), np.int64)
     size = int((ends - starts).sum())
-    slots = 1 << max(4, min(MEMORY // (4 * width), size // 2).bit_length() - 1)
+    most = MEMORY // (4 * width) if model.longest > 0 else FEW
+    slots = 1 << max(4, min(most, size // 2).bit_length() - 1)
     heads = np.zeros((slots, 4), np.uint64)  # size 0 is no word's
     memo = np.empty((slots, width), np.float32)
     _sum_features(read_only(data), starts, ends, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
