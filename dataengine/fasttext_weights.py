@@ -111,6 +111,7 @@ def _hashes(found: Layout) -> int:
 def _weights(data: mmap, found: Layout) -> Weights:
     import numpy as np
 
+    from dataengine.kernels.buffers import on_cache_lines
     from dataengine.kernels.fasttext import Weights, index_buckets, index_words, word_number
 
     _check(found)
@@ -123,7 +124,10 @@ def _weights(data: mmap, found: Layout) -> Weights:
     if found.pruned > 0:
         buckets, order = _pruned(data, found)
         bits, ranks = index_buckets(buckets, _hashes(found))
-        rows, codes, norms = (part[order] if len(part) else part for part in (rows, codes, norms))
+        if len(rows):
+            rows = np.take(rows, order, axis=0, out=on_cache_lines((len(order), rows.shape[1])))
+        else:
+            codes, norms = codes[order], norms[order]
     for numbers in (rows, centroids, norms, outputs):
         if not np.isfinite(numbers).all():
             raise Fault("is damaged: some of its numbers are not finite")
@@ -158,17 +162,19 @@ def _rows(data: mmap, inputs: Matrix, outputs: np.ndarray) -> tuple[np.ndarray, 
     """(rows, codes, centroids, norms, whether outputs are multiplied in): see `Weights`."""
     import numpy as np
 
+    from dataengine.kernels.buffers import on_cache_lines
+
     nothing = np.empty((0, 0), np.uint8), np.empty(0, np.float32), np.empty(0, np.float32)
     height, width = inputs.rows, inputs.columns
-    if 0 < len(outputs) < width and (not inputs.quantised or 4 * height * len(outputs) <= LARGEST_DECODED):
-        rows, step = np.empty((height, len(outputs)), np.float32), max(1, (1 << 22) // width)
+    projected = 0 < len(outputs) < width
+    columns = len(outputs) if projected else width
+    if not inputs.quantised or 4 * height * columns <= LARGEST_DECODED:
+        rows, step = on_cache_lines((height, columns)), max(1, (1 << 22) // width)
         for first in range(0, height, step):
-            block = _dense(data, inputs, first, min(first + step, height)).astype(np.float64)
+            block = _dense(data, inputs, first, min(first + step, height))
             with np.errstate(over="ignore"):  # what becomes infinite is refused by the caller
-                rows[first : first + step] = block @ outputs.T.astype(np.float64)
-        return (rows, *nothing, True)
-    if not inputs.quantised or 4 * height * width <= LARGEST_DECODED:
-        return (_dense(data, inputs, 0, height), *nothing, False)
+                rows[first : first + step] = block @ outputs.T.astype(np.float64) if projected else block
+        return (rows, *nothing, projected)
     codes = np.frombuffer(data, np.uint8, height * inputs.parts, inputs.at).reshape(height, -1).copy()
     centroids = _floats(data, inputs.centroids, CENTROIDS * width)
     return np.empty((0, width), np.float32), codes, centroids, _norms(data, inputs, 0, height), False

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.buffers import read_only
+from dataengine.kernels.buffers import on_cache_lines, read_only
 
 part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For what is called from compiled code only: compiled into its callers, and cached with them."""
@@ -386,8 +386,8 @@ def sum_features(
     size = int((ends - starts).sum())
     most = MEMORY // (4 * width) if model.longest > 0 else FEW
     slots = 1 << max(4, min(most, size // 2).bit_length() - 1)
-    heads = np.zeros((slots, 4), np.uint64)  # size 0 is no word's
-    memo = np.empty((slots, width), np.float32)
+    heads, memo = on_cache_lines((slots, 4), np.uint64), on_cache_lines((slots, width))
+    heads[:] = 0  # size 0 is no word's
     _sum_features(read_only(data), starts, ends, model, LABEL, END_OF_LINE, sums, counts, memo, heads)
     return sums, counts
 
