@@ -41,23 +41,29 @@ def survives(data: bytes, path: Path) -> str:
 def test_flipped_bytes_are_refused_or_predict(source: Path, tmp_path: Path) -> None:
     data, rng = source.read_bytes(), random.Random(source.name)
     places = [*range(0, 92), *rng.choices(range(92, len(data)), k=60)]
-    if source != PLAIN:
-        places = rng.sample(places, 60)
-    tracemalloc.start()
     seen = set()
-    for place in places:
+    for place in rng.sample(places, 100 if source == PLAIN else 30):
         damaged = bytearray(data)
         damaged[place] ^= rng.choice([1, 0x40, 0x80, 0xFF])
         seen.add(survives(bytes(damaged), tmp_path / "model").partition(":")[0])
+    assert seen == {"refused", "predicts"}
+
+
+def test_no_number_in_the_header_makes_it_take_more_memory_than_the_file_is_worth(tmp_path: Path) -> None:
+    data = PLAIN.read_bytes()
+    survives(data, tmp_path / "model")
+    tracemalloc.start()
+    for place in range(DIMENSION, WORDS + 28, 4):
+        for value in (2**31 - 1, 2**20, -1):
+            survives(data[:place] + struct.pack("<i", value) + data[place + 4 :], tmp_path / "model")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seen == {"refused", "predicts"}
-    assert peak < 64e6
+    assert peak < 32e6
 
 
 def test_cuts_are_refused(tmp_path: Path) -> None:
     data = language_model().read_bytes()
-    for size in random.Random(1).sample(range(len(data)), 40):
+    for size in random.Random(1).sample(range(len(data)), 20):
         assert survives(data[:size], tmp_path / "model").startswith("refused")
 
 
