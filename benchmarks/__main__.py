@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["stages"], ["startup"],
+RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["stages"], ["startup"], ["language"],
         ["trainer"]]
 
 for module, *arguments in RUNS:

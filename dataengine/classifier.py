@@ -10,6 +10,7 @@ import heapq
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +19,7 @@ from dataengine.errors import RunFailed
 if TYPE_CHECKING:
     import numpy as np
 
+    from dataengine.fasttext_model import Model
     from dataengine.tables import ClassifierConfig
 
 POSITIVE, NEGATIVE = "__label__positive", "__label__negative"
@@ -65,11 +67,20 @@ def train(positive: Documents, negative: Documents, config: ClassifierConfig, fo
             wordNgrams=config.word_ngrams, bucket=config.buckets, minCount=min_count(count), seed=1, loss="softmax",
         )
         model = fasttext_model.Model(folder / MODEL)
-        scores = {label: [model.probability(line, POSITIVE) for line in side.heldout_lines()]
-                  for label, side in sides.items()}
+        scores = {label: _scores(model, side) for label, side in sides.items()}
     return measure(scores[POSITIVE], scores[NEGATIVE]) | {
         "heldout_documents": float(sum(map(len, scores.values()))), "training_documents": float(count),
     }
+
+
+def _scores(model: Model, side: Side) -> list[float]:
+    """Probabilities of the positive label for a side's held-out documents, a thousand texts in memory at a time."""
+    import pyarrow as pa
+
+    lines, found = iter(side.heldout_lines()), []
+    while block := list(islice(lines, 1000)):
+        found += model.probabilities(pa.array(block, pa.large_string()), POSITIVE).tolist()
+    return found
 
 
 @dataclass(frozen=True, order=True)

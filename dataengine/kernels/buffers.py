@@ -30,6 +30,21 @@ def utf8(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return data, offsets.astype(np.int64, copy=False)
 
 
+def read_only(data: np.ndarray) -> np.ndarray:
+    """The same array as one that cannot be written: for numba another type, and one type is one compilation less."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
+
+
+def on_cache_lines(shape: tuple[int, int], dtype: type = np.float32) -> np.ndarray:
+    """An empty array that begins on a cache line, so that a row of 64 bytes is one line and not parts of two."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + 64, np.uint8)
+    first = -raw.ctypes.data % 64
+    return raw[first : first + size].view(dtype).reshape(shape)
+
+
 def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One contiguous array of a type in `OFFSET_TYPES` whose nulls cover no bytes."""
     if isinstance(column, pa.ChunkedArray):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from dataengine.stage import BASE_COLUMNS, Columns, LoadedFile, MadeBy, StageConfig, at_row, map
+from dataengine.stage import BASE_COLUMNS, Columns, LoadedFile, MadeBy, StageConfig, map
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,27 +39,36 @@ class Config(StageConfig):
 
 
 def check(config: Config, columns: Columns) -> str | None:
-    """A model of the user's own is a whole fastText model."""
+    """A model of the user's own is a whole fastText model and has the label."""
+    import difflib
     import os
 
-    from dataengine.fasttext_file import fault_of
+    from dataengine.fasttext_file import Fault, labels_of
+    from dataengine.fasttext_weights import fault_of
 
     # The planner reports a missing file, and knows to what folder a relative path belongs.
-    return fault_of(config.model) if config.model and os.path.exists(config.model) else None
+    if not config.model or not os.path.exists(config.model):
+        return None
+    if fault := fault_of(config.model):
+        return fault
+    try:
+        known = labels_of(config.model)
+    except (OSError, Fault) as error:  # gone or changed since
+        return f"{config.model} {error}"
+    if config.label in known:
+        return None
+    near = difflib.get_close_matches(config.label, known, n=1, cutoff=0.4)
+    hint = f'did you mean "{near[0]}"?' if near else f"it has {len(known)}: {', '.join(known[:10])}"
+    return f'{config.model} has no label "{config.label}"; {hint}'
 
 
-@map(reads=["text"], adds=lambda config: {config.column: "float64"}, version=1, check=check)
+@map(reads=["text"], adds=lambda config: {config.column: "float64"}, version=2, check=check)
 def fasttext(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
     """An empty text scores 0. `config.classifier` is the path of the model by now: the engine has put it there."""
     import pyarrow as pa
 
     from dataengine import fasttext_model
 
-    path = config.model if config.model is not None else config.classifier
-    model = fasttext_model.load(path)
-    model.require(config.label)
-    scores = []
-    for row, line in enumerate(fasttext_model.first_characters(batch["text"], config.max_characters)):
-        at_row(row)
-        scores.append(model.probability(line, config.label) if line else 0.0)
+    model = fasttext_model.load(config.model if config.model is not None else config.classifier)
+    scores = model.probabilities(batch["text"], config.label, config.max_characters)
     return {config.column: pa.array(scores, pa.float64())}

@@ -54,5 +54,7 @@ def test_a_cut_model_is_said_before_any_data_moves(tmp_path: Path) -> None:
     cut.write_bytes(Path(TINY).read_bytes()[:-40])
     assert "cut or damaged" in str(SCORE.check(SCORE.config(model=str(cut)), {}))
     assert SCORE.check(SCORE.config(model=TINY), {}) is None
+    near = SCORE.check(SCORE.config(model=TINY, label="__label__positiv"), {})
+    assert near == f'{TINY} has no label "__label__positiv"; did you mean "__label__positive"?'
     with pytest.raises(InputError, match="cut or damaged"):
         scored("x", model=str(cut))
