@@ -277,16 +277,12 @@ class _Planner:
             if isinstance(mark, MadeBy):
                 made[name] = self.made_by(mark.table, value)
                 continue
-            path = (self.recipe.base / value).expanduser()
-            try:
-                hashes[name] = shards.sha256_of(path)
-            except OSError as error:
-                self.problem(
-                    f"data.{block.lane}[{block.index}].{name}",
-                    f"{path} cannot be read: {error.strerror}",
-                    "a file; relative paths start at the recipe's folder",
-                )
-            loaded[name] = str(path)
+            field = f"data.{block.lane}[{block.index}].{name}"
+            if isinstance(value, str):
+                loaded[name], hashes[name] = self.file(value, field)
+            elif value:
+                files = [self.file(each, field) for each in value]
+                loaded[name], hashes[name] = [path for path, _ in files], [digest for _, digest in files]
         return Step(
             block.step,
             block.lane,
@@ -297,6 +293,16 @@ class _Planner:
             hashes,
             made,
         )
+
+    def file(self, value: str, field: str) -> tuple[str, str]:
+        """A file that a stage loads: its absolute path and sha256. A problem at `field` where it cannot be read."""
+        path = (self.recipe.base / value).expanduser()
+        try:
+            return str(path), shards.sha256_of(path)
+        except OSError as error:
+            expected = "a file; relative paths start at the recipe's folder"
+            self.problem(field, f"{path} cannot be read: {error.strerror}", expected)
+            return str(path), ""
 
     def flow(self, block: Block, columns: dict[str, str]) -> dict[str, str]:
         """The columns after this block; problems for columns that are missing or change their type."""

@@ -52,10 +52,10 @@ class Step:
     version: int
     config: Mapping[str, Any]
     """As the recipe has it, defaults filled in."""
-    loaded: Mapping[str, str] = field(default_factory=dict)
-    """Field -> absolute path of a file to load."""
-    hashes: Mapping[str, str] = field(default_factory=dict)
-    """Field -> sha256 of that file."""
+    loaded: Mapping[str, str | list[str]] = field(default_factory=dict)
+    """Field -> absolute path of a file to load; paths, where the field is a list."""
+    hashes: Mapping[str, str | list[str]] = field(default_factory=dict)
+    """Field -> sha256 of that file; of each, where the field is a list."""
     made: Mapping[str, TaskRef] = field(default_factory=dict)
     """Field -> the task that makes the file."""
 

@@ -244,9 +244,11 @@ def _block(document: Document, place: Place, block: dict[str, Any]) -> Draft:
     values = {key: value for key, value in block.items() if key not in ("stage", "from")}
     config = typed.validate(document, known.config, values, place, known.name) if known else None
     for field_name, _ in stage.marks(known.config) if known else ():
-        if isinstance(name := values.get(field_name), str) and "\0" in name:
-            found = f"{words.clipped(words.toml(name))} is no file name"
-            document.report((*place, field_name), found, "the name of a file")
+        value = values.get(field_name)
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and "\0" in name:
+                found = f"{words.clipped(words.toml(name))} is no file name"
+                document.report((*place, field_name), found, "the name of a file")
     sources: tuple[str, ...] = ()
     if "from" in block:
         taken = typed.validate(document, From, {"from": block["from"]}, place, f"lane {lane}")

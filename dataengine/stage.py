@@ -110,7 +110,8 @@ def _attribute_docstrings(cls: type) -> dict[str, str]:
 class LoadedFile:
     """Marks a config field, ``Annotated[str, LoadedFile()]``, that names a file the stage loads, such as a model.
 
-    The planner makes the path absolute and puts the file's content, not its path, into the fingerprint.
+    The planner makes the path absolute and puts the file's content, not its path, into the fingerprint. A field that
+    is a list of files is marked as a whole: ``Annotated[tuple[str, ...], LoadedFile()]``.
     """
 
 

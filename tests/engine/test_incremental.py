@@ -19,7 +19,7 @@ from dataengine import plan as plans
 from dataengine import recipe as recipes
 from dataengine import run as runner
 from dataengine import shards
-from dataengine.errors import InputError
+from dataengine.errors import InputError, RecipeError
 from dataengine.tasks.head import changed
 from tests.engine.projects import command, dataengine, digests, documents, environment, plugin, project, write_jsonl
 
@@ -245,3 +245,33 @@ def test_ctrl_c_lets_the_trainer_save_where_it_is(tmp_path: Path) -> None:
     assert not trainer.is_running()
     assert shards.MANIFEST not in os.listdir(next(iter((tmp_path / "runs/inc/work").iterdir())))
     assert list((tmp_path / "runs/inc/work").rglob("*.safetensors")), "a checkpoint was written on the way out"
+
+
+LISTED = """
+name = "listed"
+[[data.web]]
+stage = "read.jsonl"
+paths = "docs.jsonl"
+[[data.web]]
+stage = "filter.url"
+domain_files = ["lists/a.txt", "lists/b.txt"]
+"""
+
+
+def test_each_file_of_a_list_of_files_is_found_loaded_and_part_of_the_address(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "a.txt").write_text("a.example\n")
+    (tmp_path / "lists" / "b.txt").write_text("b.example\n")
+    hosts = ("a.example", "b.example", "c.example")
+    write_jsonl(tmp_path / "docs.jsonl", [{"text": host, "url": f"http://{host}/"} for host in hosts])
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
+    recipe.write_text(LISTED)
+    assert again(recipe, out) == ["web.0-1"]
+    assert again(recipe, out) == []
+    manifest = json.loads(next(out.glob("steps/*/*/manifest.json")).read_text())
+    assert manifest["accounts"][1]["dropped"] == {"blocked_domain": 2}
+    (tmp_path / "lists" / "b.txt").write_text("c.example\n")
+    assert again(recipe, out) == ["web.0-1"]
+    (tmp_path / "lists" / "b.txt").unlink()
+    with pytest.raises(RecipeError, match=r"b\.txt cannot be read"):
+        plans.make(recipes.load(recipe), out)
