@@ -41,7 +41,7 @@ def mixed(h):
 @njit(cache=True, nogil=True, inline="always")
 def _ends_host(c):
     """One of ``/ ? # :``."""
-    return c == SLASH or c == COLON or c == 63 or c == 35  # noqa: SIM109
+    return c in (SLASH, COLON, 63, 35)
 
 
 @njit(cache=True, nogil=True)
