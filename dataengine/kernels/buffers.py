@@ -75,3 +75,8 @@ def _hidden_bytes(column: pa.Array) -> bool:
     width = OFFSET_TYPES[column.type]
     offsets = np.frombuffer(column.buffers()[1], width, len(column) + 1, column.offset * np.dtype(width).itemsize)
     return bool(np.diff(offsets)[pc.is_null(column).to_numpy(zero_copy_only=False)].any())
+
+
+def text_array(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
+    """The other way: UTF-8 bytes and int64 offsets, shape (n + 1,), that begin at 0, as a large string array."""
+    return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))

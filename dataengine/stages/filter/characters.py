@@ -1,8 +1,8 @@
 """Drop text that is damaged or no text: wrong encodings, control characters, mostly signs, endless runs.
 
 The defaults are wide: of the Universal Declaration of Human Rights in 349 languages, English prose, 742 mails, 554
-Python programs and 2,458 mathematical texts with LaTeX they drop nothing; of 3,051 sentences of news in 75 languages and
-924 texts of the web 19, all damaged (vowels in a private font, `Ã¤` for `ä`, a control character for every apostrophe).
+Python programs and 2,458 mathematical texts with LaTeX they drop nothing; of 3,051 sentences of news in 75 languages
+and 924 texts of the web 19, all damaged (vowels in a private font, `Ã¤` for `ä`, controls for apostrophes).
 They do drop single formulas, minified scripts and base64. Put `scrub.unicode` before it, which repairs a good part.
 
 Ratios are per character (damage, controls) or per character that is no white space (signs). Words of scripts written
