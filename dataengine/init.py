@@ -32,7 +32,7 @@ JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 SAMPLED_FILES, SAMPLED_RECORDS, HEAD = 3, 100, 256 << 10
 MOST_SNIFFED = 500
-"""Files ending in ``.json`` that are opened to see whether they are JSON Lines."""
+"""Files ending in ``.json`` or ``.xml`` that are opened to see whether they are JSON Lines, or dumps of a wiki."""
 MOST_LISTED = 20
 """Files that a recipe names one by one; more are named by patterns."""
 MOST_ENDINGS = 8
@@ -80,7 +80,7 @@ def write_recipe(folder: Path, out: Path) -> str:
     lanes = list(_lanes(where, base))
     if not lanes:
         raise InputError("no file of a format that dataengine reads was found", where=str(folder),
-                         expected="JSON Lines, Parquet, text, HTML, source code, WARC or WET")
+                         expected="JSON Lines, Parquet, text, HTML, source code, WARC, WET or a wiki's XML")
     unread = _unread(lanes, where, base)
     text = _recipe(_name(folder), where, lanes, unread)
     try:
@@ -111,6 +111,7 @@ def _lanes(where: str, base: Path) -> Iterator[Lane]:
         if weights:
             blocks = _read(name, reader, [where]) + "".join(then(name) for then in stages)
             yield Lane(name, about, weights, blocks)
+    yield from _wiki_lanes(where, base)
     weights = _weights("read.wet", where, base, only=".wet")
     if weights:
         paths = [where] if not _weights("read.warc", where, base) else [f"{_literal(where)}/**/*.wet*"]
@@ -186,6 +187,18 @@ def _chosen(files: Sequence[Found], where: str, base: Path) -> list[str]:
         return relative
     endings = {re.sub(r"^[^.]*", "", os.path.basename(file.path)) for file in files}
     return [f"{_literal(where)}/**/*{_literal(ending)}" for ending in sorted(filter(_is_unicode, endings))]
+
+
+def _wiki_lanes(where: str, base: Path) -> Iterator[Lane]:
+    """Of XML files those that are dumps of a wiki."""
+    from dataengine.stages.read._files import suffixes
+
+    files = _found(where, base, suffixes(".xml"))
+    dumps = [file for file in files[:MOST_SNIFFED] if b"<mediawiki" in _head(file)[:4096]]
+    if dumps:
+        paths = [where] if len(dumps) == len(files) else _chosen(dumps, where, base)
+        blocks = _read("wiki", "read.wikipedia", paths) + _prose("wiki")
+        yield Lane("wiki", "dumps of a wiki, one article a page", _sizes(dumps), blocks)
 
 
 def _parquet_lanes(where: str, base: Path) -> Iterator[Lane]:

@@ -208,3 +208,17 @@ def test_of_a_small_corpus_more_is_held_out(tmp_path, documents, share):
     write(tmp_path / "mine/a.jsonl", *[{"text": "a" * 989}] * documents)
     write_recipe(tmp_path / "mine", tmp_path / "r.toml")
     assert f"\nheldout = {share}" in (tmp_path / "r.toml").read_text()
+
+
+def test_of_xml_files_the_dumps_of_a_wiki_get_a_lane(tmp_path):
+    import bz2
+
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "dewiki-pages-articles.xml.bz2").write_bytes(bz2.compress(b'<mediawiki version="0.11">\n</mediawiki>'))
+    (mine / "feed.xml").write_text("<rss></rss>")
+    said = write_recipe(mine, tmp_path / "recipe.toml")
+    made = recipe.load(tmp_path / "recipe.toml")
+    assert stages(made, "wiki") == ["read.wikipedia", *PROSE]
+    assert origins(made, "wiki") == ["mine/dewiki-pages-articles.xml.bz2"]
+    assert "1 file of other kinds: .xml 1" in said
