@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["stages"], ["startup"],
+RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["stages"], ["addresses", "--domains", "500000"], ["wikipedia", "--size", "5MB"],
+        ["startup"],
         ["language"], ["trainer"]]
 
 for module, *arguments in RUNS:

