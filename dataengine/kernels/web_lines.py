@@ -22,8 +22,8 @@ TABLE = 0x1FC00
 COLUMNS = ("words_before", "words_removed", "uppercase_lines", "numeric_lines", "counter_lines", "one_word_lines",
            "navigation_lines")
 
-START, ANYWHERE, END = range(3)
-"""Where in a line a phrase stands."""
+ANYWHERE, END, START = range(3)
+"""Where in a line a phrase stands, in the order in which they are taken out."""
 
 KEPT, UPPERCASE, NUMERIC, COUNTER, ONE_WORD = range(5)
 
@@ -111,7 +111,7 @@ def measure(data, start, end, table):
 @njit(cache=True, nogil=True)
 def is_counter(data, i, end, table, nouns, bounds, singular):
     """Whether a line is a number and one of the nouns: ``3 likes``, ``(1.5K views)``. `singular`: ``1 like`` too."""
-    flag, step = np.uint8(0), 0
+    flag = np.uint8(0)
     while i < end:
         flag, step = _flags_at(data, i, end, table)
         if flag & ALNUM or data[i] == 95:
@@ -207,38 +207,42 @@ def _copy(data, start, end, out, filled):
 
 
 @njit(cache=True, nogil=True)
-def without(data, start, end, table, phrases, bounds, place, any_dot, out, filled):
-    """Write ``data[start:end]`` to `out` without the phrases at `place` and one space beside each; the new end."""
-    begin = filled
-    for n in range(bounds.size - 1):
-        first, last = bounds[n], bounds[n + 1]
+def without(data, size, table, phrases, bounds, groups, place, any_dot, out):
+    """Write ``data[:size]`` to `out` without the phrases of a place and one space beside each; the new size."""
+    start, end = 0, size
+    if place == ANYWHERE:
+        return _without_inner(data, size, table, phrases, bounds, groups, any_dot, out)
+    for n in range(groups[place], groups[place + 1]):
         if place == START:
-            stop = phrase_end(data, start, end, phrases, first, last, any_dot)
+            stop = phrase_end(data, start, end, phrases, bounds[n], bounds[n + 1], any_dot)
             if stop >= 0:
                 if stop < end and _flags_at(data, stop, end, table)[0] & SPACE:
                     stop += _width(data, stop, end)
                 start = stop
-        elif place == END:
-            stop = phrase_start(data, start, end, phrases, first, last, any_dot)
+        else:
+            stop = phrase_start(data, start, end, phrases, bounds[n], bounds[n + 1], any_dot)
             if stop >= 0:
                 before = _before(data, start, stop) if stop > start else stop
                 if before < stop and _flags_at(data, before, end, table)[0] & SPACE:
                     stop = before
                 end = stop
-    if place != ANYWHERE:
-        return _copy(data, start, end, out, filled)
-    i = done = start  # behind the phrase last taken out
-    while i < end:
+    return _copy(data, start, end, out, 0)
+
+
+@njit(cache=True, nogil=True)
+def _without_inner(data, size, table, phrases, bounds, groups, any_dot, out):
+    i = filled = done = 0  # `done`: behind the phrase last taken out
+    while i < size:
         stop = -1
-        for n in range(bounds.size - 1):
-            stop = max(stop, phrase_end(data, i, end, phrases, bounds[n], bounds[n + 1], any_dot))
+        for n in range(groups[ANYWHERE], groups[ANYWHERE + 1]):
+            stop = max(stop, phrase_end(data, i, size, phrases, bounds[n], bounds[n + 1], any_dot))
         if stop < 0:
             out[filled] = data[i]
             filled += 1
             i += 1
             continue
-        if i > done and filled > begin:
-            before = _before(out, begin, filled)
+        if i > done and filled > 0:
+            before = _before(out, 0, filled)
             if _flags_at(out, before, filled, table)[0] & SPACE:
                 filled = before
         i = done = stop
@@ -246,10 +250,11 @@ def without(data, start, end, table, phrases, bounds, place, any_dot, out, fille
 
 
 @njit(cache=True, nogil=True)
-def clean(data, offsets, table, nouns, noun_bounds, starts, start_bounds, inner, inner_bounds, tails, tail_bounds,
-          max_uppercase, min_words, max_words, dclm, out, ends, spare, counts):
+def clean(data, offsets, table, nouns, noun_bounds, phrases, bounds, groups, max_uppercase, min_words, max_words, dclm,
+          out, ends, spare, counts):
     """Fill `out` uint8 and `ends` int64, shape (n + 1,), with the cleaned texts, `counts` int64, shape (n, 7).
 
+    `phrases` and `bounds` as `packed` gives them; those of a place are ``groups[place]`` to ``groups[place + 1]``.
     `dclm`: shares are of all characters of a line, not of the visible ones; a dot in a phrase is any character; lines
     of white space go; the ends of the text are trimmed; words count as removed that are gone, not those of touched
     lines.
@@ -292,8 +297,7 @@ def clean(data, offsets, table, nouns, noun_bounds, starts, start_bounds, inner,
                     filled += 1
                 edited = filled
                 if visible and words <= max_words:
-                    filled = _edit(data, i, stop, table, starts, start_bounds, inner, inner_bounds, tails, tail_bounds,
-                                   dclm, out, filled, spare)
+                    filled = _edit(data, i, stop, table, phrases, bounds, groups, dclm, out, filled, spare)
                 else:
                     filled = _copy(data, i, stop, out, filled)
                 lines += 1
@@ -315,17 +319,14 @@ def clean(data, offsets, table, nouns, noun_bounds, starts, start_bounds, inner,
 
 
 @njit(cache=True, nogil=True)
-def _edit(data, i, stop, table, starts, start_bounds, inner, inner_bounds, tails, tail_bounds, dclm, out, filled,
-          spare):
+def _edit(data, i, stop, table, phrases, bounds, groups, dclm, out, filled, spare):
     """Write a short line without its phrases to `out`; the new end."""
+    first, last = i, stop
     if not dclm:
         first, last = trim(data, i, stop, table)
-    else:
-        first, last = i, stop
     size = _copy(data, first, last, spare[0], 0)
-    size = without(spare[0], 0, size, table, inner, inner_bounds, ANYWHERE, dclm, spare[1], 0)
-    size = without(spare[1], 0, size, table, tails, tail_bounds, END, dclm, spare[0], 0)
-    size = without(spare[0], 0, size, table, starts, start_bounds, START, dclm, spare[1], 0)
+    for place in range(3):
+        size = without(spare[place % 2], size, table, phrases, bounds, groups, place, dclm, spare[1 - place % 2])
     if size == last - first:  # nothing found: the line stays as it is, with its indentation
         return _copy(data, i, stop, out, filled)
     return _copy(spare[1], 0, size, out, filled)
@@ -351,7 +352,8 @@ def clean_lines(data: np.ndarray, offsets: np.ndarray, rules: Rules) -> tuple[np
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
     ends, counts = np.zeros(rows + 1, np.int64), np.zeros((rows, len(COLUMNS)), np.int64)
     spare = np.empty((2, int(np.diff(offsets).max(initial=0))), np.uint8)
-    phrases = (*packed(rules.starts), *packed(rules.anywhere), *packed(rules.ends))
+    phrases = (*rules.anywhere, *rules.ends, *rules.starts)
+    groups = np.cumsum([0, len(rules.anywhere), len(rules.ends), len(rules.starts)])
     limits = (rules.max_uppercase, rules.min_words, rules.max_words, rules.dclm)
-    clean(data, offsets, flags(), *packed(rules.counters), *phrases, *limits, out, ends, spare, counts)
+    clean(data, offsets, flags(), *packed(rules.counters), *packed(phrases), groups, *limits, out, ends, spare, counts)
     return out[: ends[-1]], ends, counts
