@@ -92,6 +92,10 @@ BAD_RECIPES = {
     "a base with a name of 5,000 letters": (f'name = "x"\nextends = "{"x" * 5000}"\n' + LANE, "no file"),
     "a model whose name holds NUL": (
         'name = "x"\n' + LANE + '[[data.web]]\nstage = "filter.language"\nmodel = "a\\u0000b"\n', "no file name"),
+    "a list of files one of whose names holds NUL": (
+        'name = "x"\n' + LANE + '[[data.web]]\nstage = "filter.url"\nurl_files = ["a", "b\\u0000"]\n', "no file name"),
+    "a pattern that cannot be matched in linear time": (
+        'name = "x"\n' + LANE + "[[data.web]]\nstage = 'filter.url'\npatterns = ['(?=x)']\n", "RE2"),
     "a path that holds NUL": ('name = "x"\n' + LANE.replace("docs", "\\u0000"), "no path"),
     "a path of 5,000 letters": ('name = "x"\n' + LANE.replace("docs", "x" * 5000), "no such file"),
     "an address": ('name = "x"\n' + LANE.replace("docs.jsonl", "http://169.254.169.254/x"), "address"),

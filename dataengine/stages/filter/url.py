@@ -4,7 +4,8 @@ RefinedWeb's and FineWeb's first step (arXiv:2306.01116, section 3.1 and app. G.
 in: name yours, such as the University of Toulouse's blocklists, in `domain_files` and the others. A list of five
 million domains takes 40 MB and 3 s to load in each worker. Hosts are compared as browsers compare them: upper case,
 international names (IDNA), user names, ports and percent signs make no difference. Words are runs of letters and
-digits, in lower case. An address costs about 1 µs, 9 µs with lists of words and substrings too.
+digits, in lower case (datatrove looks at the address as written, so that `Casino` escapes it). An address costs about
+1 µs, 9 µs with lists of words and substrings too.
 
 A document without an address, or with one that names no host, has `url_valid` false and is kept unless
 `drop_invalid` says otherwise; words, substrings and patterns look at it all the same.
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Files = Annotated[tuple[str, ...], LoadedFile()]
 MOST_TOGETHER = 500
 """Substrings in one pattern: RE2 keeps the states of more than that no longer in its cache."""
+LONGEST_TOGETHER = 200
+"""Characters of a substring in such a pattern: RE2 refuses patterns of more than a few hundred thousand."""
 
 
 class Config(StageConfig):
@@ -203,6 +206,7 @@ def _substrings(parsed: Any, config: Config) -> Any:
 
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from dataengine.kernels.hosts import squeeze
     from dataengine.stages.filter import _lists
@@ -214,8 +218,13 @@ def _substrings(parsed: Any, config: Config) -> Any:
     ends = np.zeros(len(parsed.offsets), np.int64)
     squeeze(parsed.data, parsed.offsets, out, ends)
     texts = pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(out))
-    groups = [wanted[i:i + MOST_TOGETHER] for i in range(0, len(wanted), MOST_TOGETHER)]
-    return _patterns(texts, ["|".join(map(re.escape, group)) for group in groups])
+    short = [text for text in wanted if len(text) <= LONGEST_TOGETHER]
+    groups = [short[i:i + MOST_TOGETHER] for i in range(0, len(short), MOST_TOGETHER)]
+    found = _patterns(texts, ["|".join(map(re.escape, group)) for group in groups])
+    for text in wanted:
+        if len(text) > LONGEST_TOGETHER:
+            found |= pc.match_substring(texts, text).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _patterns(column: Any, patterns: Any) -> Any:

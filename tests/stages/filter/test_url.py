@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import time
 from pathlib import Path
 
@@ -46,6 +47,27 @@ SOUP = st.lists(st.sampled_from(PIECES) | st.characters(codec="utf-8"), max_size
 def test_the_kernel_and_the_full_parser_find_the_same_host(urls: list[str]) -> None:
     parsed = _lists.Parsed(pa.array(urls, pa.string()))
     assert [name or "" for name in parsed.names.to_pylist()] == [split(url)[0] for url in urls]
+
+
+WORDS = ["a", "example", "com", "1", "ü", "x80"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SOUP, min_size=1, max_size=3))
+def test_lists_and_words_are_met_as_python_meets_them(urls: list[str]) -> None:
+    found = measured(*urls, domains=["example.com", "a.b"], hosts=["a.example.com"], words=WORDS,
+                     substrings=["aexample"], patterns=["a+b|Ex"])
+    names = [split(url)[0] for url in urls]
+    assert found["url_domain_listed"] == [f".{name}".endswith((".example.com", ".a.b")) for name in names]
+    assert found["url_host_listed"] == [name == "a.example.com" for name in names]
+    words = [re.split(r"[\x00-/:-@\[-`{-\x7f]+", ascii_lower(url)) for url in urls]
+    assert found["url_words"] == [len(set(each) & set(WORDS)) for each in words]
+    assert found["url_substring_listed"] == ["aexample" in "".join(each) for each in words]
+    assert found["url_pattern_matches"] == [re.search("a+b|Ex", url) is not None for url in urls]
+
+
+def ascii_lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 @settings(max_examples=100, deadline=None)
@@ -159,6 +181,13 @@ def test_a_list_of_a_million_costs_eight_bytes_an_entry_and_finds_all_and_no_oth
     others = [f"http://site{number}.example.org/" for number in range(0, 300_000, 997)]
     found = measured(*listed, *others, domain_files=[str(file)])["url_domain_listed"]
     assert found == [True] * len(listed) + [False] * len(others)
+
+
+def test_many_and_long_substrings_are_looked_for_too() -> None:
+    many = [f"word{number}x" for number in range(2_000)] + ["y" * 1_000_000, "z" * 201]
+    found = measured("http://a.example/word-1999-x", "http://a.example/" + "z" * 201, "http://a.example/" + "z" * 200,
+                     substrings=many)
+    assert found["url_substring_listed"] == [True, True, False]
 
 
 @pytest.mark.parametrize("pattern", [r"(a)\1", "(?=x)", "(", "*"])
