@@ -138,13 +138,18 @@ LISTS = ("domains", "hosts", "urls", "words", "soft_words", "substrings", "patte
 
 def check(config: Config, columns: Columns) -> str | None:
     """There is something to look for, and RE2 can compile the patterns."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     files = ("domain_files", "host_files", "url_files", "word_files", "soft_word_files", "substring_files")
     if not config.drop_invalid and not any(getattr(config, name) for name in (*LISTS, *files)):
         return f"nothing to drop is named: give one of {', '.join(LISTS)}, or drop_invalid = true"
-    for pattern in config.patterns:
+    return _not_linear(config.patterns) if config.patterns else None
+
+
+def _not_linear(patterns: tuple[str, ...]) -> str | None:
+    """What RE2 says of the first pattern it does not take."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for pattern in patterns:
         try:
             pc.match_substring_regex(pa.array([""]), pattern)
         except pa.ArrowInvalid as error:
