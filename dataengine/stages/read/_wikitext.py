@@ -35,6 +35,8 @@ _HTML = frozenset(re.findall(r"\w+", """
     rt rtc ruby s samp small span strike strong table tbody td th thead time tr translate tt tvar u ul var wbr
 """))
 """Tags that may stand in wikitext and go, their content stays. What looks like any other tag is text."""
+_BRACES = re.compile(r"\{\{|\}\}|<!--|<(?:math|chem|ce|nowiki|pre|syntaxhighlight|source)\b", re.IGNORECASE)
+_NAME = re.compile(r"[^|{}]{0,60}")
 _CODE = frozenset({"pre", "syntaxhighlight", "source"})
 _BREAKS = {"br": "\n", "p": "\n\n", "div": "\n", "li": "\n", "hr": "\n", "tr": "\n", "blockquote": "\n"}
 _NAMESPACES = frozenset({"file", "image", "category", "media"})
@@ -52,7 +54,7 @@ _LOWERED = str.maketrans("0123456789+-=()n", "₀₁₂₃₄₅₆₇₈₉₊�
 
 _DRESSED = {"lang": 2, "nowrap": 1, "nobr": 1, "nobreak": 1, "small": 1, "big": 1, "em": 1, "strong": 1, "abbr": 1,
             "math": 1, "mvar": 1, "mono": 1, "code": 1, "val": 1, "smallcaps": 1, "transl": 2, "langue": 2, "frac": 0,
-            "sfrac": 0, "convert": 0, "cvt": 0, "fchim": 0}
+            "sfrac": 0, "convert": 0, "cvt": 0, "fchim": 0, "numblk": 2}
 """Template -> the argument that is its text; 0 for those that `_dressed` puts together."""
 _SIGNS = {"snd": " – ", "spnd": " – ", "spaced ndash": " – ", "ndash": "–", "mdash": "—", "'": "'", "=": "=", "!": "|",
           "nbsp": " ", "pi": "π", "·": " · ", "bull": "•"}
@@ -91,6 +93,8 @@ class _Page:
         """Mathematics and code, which no later step may touch; `_HELD` stands for them."""
         self.never: set[str] = set()
         """Tags of which no further end exists, so that it is not looked for again."""
+        self.ends = self._templates()
+        self.never.clear()
 
     def text(self) -> str:
         at, source = 0, self.source
@@ -102,6 +106,32 @@ class _Page:
         whole = "".join("[" * (frame.kind == "outside") + "".join(frame.parts) for frame in self.frames)
         lines = _lines(html.unescape(_SWITCH.sub("", whole)).replace("\xa0", " "))
         return _HELD.sub(self._give_back, lines)
+
+    def _templates(self) -> dict[int, int]:
+        """Where each template ends, by where it begins: most are passed over without a look at what is in them."""
+        ends: dict[int, int] = {}
+        begun: list[int] = []
+        at = 0
+        while brace := _BRACES.search(self.source, at):
+            text, at = brace[0], brace.end()
+            if text == "{{":
+                begun.append(brace.start())
+            elif text == "}}":
+                if begun:
+                    ends[begun.pop()] = at
+            elif text == "<!--":
+                at = self._comment(at)
+            elif self.source[self.source.find(">", at, at + TAG) - 1] != "/":
+                close = self._close(text[1:].lower(), at)
+                at = close.end() if close else at
+        return ends
+
+    def _close(self, name: str, at: int) -> re.Match[str] | None:
+        """The tag that ends `name`, looked for behind `at`."""
+        close = None if name in self.never else _CLOSED[name].search(self.source, at)
+        if close is None:
+            self.never.add(name)
+        return close
 
     def _give_back(self, match: re.Match[str]) -> str:
         number = match[1]
@@ -123,6 +153,8 @@ class _Page:
         elif text[0] == "'":
             if len(text) == 4:
                 parts.append("'")
+        elif text == "{{" and (stop := self.ends.get(token.start())) and not self._keeps(end):
+            return stop
         elif text in ("{{", "[[", "["):
             self._opened({"{{": "template", "[[": "link", "[": "outside"}[text], text)
         elif text in ("}}", "]]", "]"):
@@ -132,6 +164,11 @@ class _Page:
         else:
             self._closed("table", text)
         return end
+
+    def _keeps(self, at: int) -> bool:
+        """Whether anything stays of the template whose name begins at `at`."""
+        name = _NAME.match(self.source, at)[0].strip().lower().replace("_", " ")
+        return name in _DRESSED or name in _SIGNS or name.startswith("lang-")
 
     def _opened(self, kind: str, text: str) -> None:
         if len(self.frames) > DEPTH:
@@ -200,9 +237,8 @@ class _Page:
         if token[0][1] == "/" or attributes.endswith("/") or name not in _CLOSED:
             self.frames[-1].parts.append(_BREAKS.get(name, ""))
             return end + 1
-        close = None if name in self.never else _CLOSED[name].search(source, end + 1)
+        close = self._close(name, end + 1)
         if close is None:
-            self.never.add(name)
             return end + 1
         self._content(name, attributes, source[end + 1:close.start()])
         return close.end()
