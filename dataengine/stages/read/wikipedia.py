@@ -2,8 +2,8 @@
 
 Gives a row for each page of `namespaces`, its markup turned to plain text: headings, lists, mathematics as `$...$`
 and code stay; templates, tables, references and pictures go. That takes a second for 5 MB of markup, a fifth of what
-mwparserfromhell takes. Reads `.xml`, plain or packed. A plain dump and a multistream `.bz2` are cut into ranges, so that
-one big dump uses every core; no index file is needed. Of dumps of whole histories the last revision counts.
+mwparserfromhell takes. Reads `.xml`, plain or packed. A plain dump and a multistream `.bz2` are cut into ranges, so
+that one big dump uses every core; no index file is needed. Of dumps of whole histories the last revision counts.
 
 Redirects, pages of other namespaces, and pages whose text was deleted or is no wikitext are no documents: they are
 passed over and not counted, redirects on request quarantined. A page that is not well-formed is quarantined as
