@@ -1,6 +1,6 @@
 """How fast is ``filter.contaminated``, and how often is it right? ``python -m benchmarks.contaminated``
 
-Speed over documentation strings of the standard library, against an index of made-up questions. Where the evaluation sets
+Speed over documentation strings of the standard library, with made-up questions. Where the evaluation sets
 lie beside the repository (``../shared/data/decontam``: questions of GSM8K changed and planted, and questions that
 only look like them), F1 beside that of plain n-gram overlap, and the recall that the stage's self-test measured.
 """
