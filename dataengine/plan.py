@@ -145,6 +145,7 @@ class _Planner:
     def rows(self, lane: str, blocks: list[Block], end: LaneEnd, decided: TaskRef | None, final: bool) -> LaneEnd:
         """A segment of fused steps, over the splits of its reader or over the tasks of `end`."""
         steps = tuple(self.step(block) for block in blocks)
+        self.originals(blocks)
         columns = dict(end.columns)
         stored, rewrites = dict(columns), []
         for block in blocks:
@@ -185,6 +186,18 @@ class _Planner:
             ]
         refs = self.add(name, "rows", lane, steps, bodies, final, sources, end.columns, tuple(rewrites))
         return LaneEnd(refs, columns)
+
+    def originals(self, blocks: list[Block]) -> None:
+        """A problem where a stage scrubs rows that an earlier segment has stored with what it removes."""
+        for block in blocks if blocks[0].stage.kind != "read" else ():
+            if block.stage.scrubs and not getattr(block.config, "keep_originals", False):
+                self.problem(
+                    f"data.{block.lane}[{block.index}].stage",
+                    f"{block.stage.name} comes after steps that store the rows with all that it is to remove",
+                    "a place where nothing has been stored yet",
+                    "the block right behind the reader or extractor, before the first filter and any dedup; or "
+                    "keep_originals = true, and remove the shards of the earlier steps yourself",
+                )
 
     def gather(self, block: Block, end: LaneEnd) -> TaskRef:
         """The three phases before a gather's decisions can be applied. Returns the task that holds the decisions."""

@@ -238,6 +238,10 @@ class Stage:
     """read: (config, base folder) -> pieces, in a fixed order."""
     check: Callable[[Any, Columns], str | None] | None = None
     """Looks at the config and the columns at hand before any data moves; returns what is wrong, or None."""
+    scrubs: Callable[[pa.RecordBatch, Any, tuple[str, ...]], pa.RecordBatch] | None = None
+    """map: (batch, config, columns) -> the batch with these columns cleaned. The stage removes something that must not
+    be stored: the engine has it clean all text it stores beside what the stage returns, and rows that left the segment
+    before it; the planner lets no earlier segment store the rows, unless the config has ``keep_originals``."""
     doc: str = field(default="", compare=False)
 
     def __call__(self, *args: Any) -> Any:
@@ -294,9 +298,10 @@ def map(
     version: int,
     refuses: tuple[str, ...] = (),
     check: Callable[[Any, Columns], str | None] | None = None,
+    scrubs: Callable[[pa.RecordBatch, Any, tuple[str, ...]], pa.RecordBatch] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
     """n rows -> n rows. Returns the declared columns; with `refuses` also ``"refused"``: a reason or None per row."""
-    return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check)
+    return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check, scrubs=scrubs)
 
 
 def filter(

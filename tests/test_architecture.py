@@ -40,7 +40,7 @@ FLOORS = [
     {"document", "tables", "references", "typed", "words", "locate", "secret"},
     {"stages"},
     {"stage", "shards", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
-     "fasttext_file"},
+     "fasttext_file", "pii"},
     {"kernels", "errors", "faults", "version", "threads"},
 ]
 """From the top. A module may import from its own floor and from those below."""

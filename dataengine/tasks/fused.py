@@ -21,6 +21,7 @@ from dataengine.shards import PLACE, PLACES, Account, content_bytes
 from dataengine.stage import BASE_COLUMNS, Refused, StageConfig
 from dataengine.tasks import PROCESSING, READING
 from dataengine.tasks.columns import FusedStep, constant, set_column, visible, with_columns, with_copies
+from dataengine.tasks.scrubbed import scrubbed
 
 QUARANTINE_COLUMNS = BASE_COLUMNS | {
     "step": "string",
@@ -209,6 +210,8 @@ def apply_map(
     result = dict(step.stage.function(visible(batch), step.config))
     refused = result.pop("refused", None)
     after = with_columns(batch, result, step)
+    if step.stage.scrubs:
+        after = scrubbed(after, step.stage, step.config, leave=result.keys())
     if refused is None:
         return after, rows
     reasons = refused.to_pylist() if isinstance(refused, pa.Array) else list(refused)

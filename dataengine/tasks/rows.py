@@ -34,6 +34,7 @@ from dataengine.tasks.fused import (
     quarantine,
 )
 from dataengine.tasks.head import head, merged
+from dataengine.tasks.scrubbed import scrub_departed
 
 
 def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shards.Manifest:
@@ -60,6 +61,8 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
             if portion is None:
                 break
             outcome = portion.settled
+            if not job.stored:
+                scrub(outcome, steps)
             outcome.accounts[min(first, len(steps) - 1)].seconds += time.perf_counter() - started
             if job.probe is None or cursor.batch == job.probe[0]:
                 process(portion.rows, steps, job, outcome, cursor)
@@ -87,9 +90,12 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     healthy = np.array([row for row in chosen.tolist() if row not in poison], dtype=np.int64) if poison else chosen
     if poison:
         sick = batch.take(pa.array(sorted(poison)))
-        outcome.accounts[0].rows_in += len(poison)
-        outcome.accounts[0].bytes_in += content_bytes(sick)
-        quarantine(sick, first, [poison[row] for row in sorted(poison)], "it killed or stalled its worker", outcome, 0)
+        lost = Outcome([step.account() for step in steps])
+        lost.accounts[0].rows_in += len(poison)
+        lost.accounts[0].bytes_in += content_bytes(sick)
+        quarantine(sick, first, [poison[row] for row in sorted(poison)], "it killed or stalled its worker", lost, 0)
+        scrub(lost, steps)
+        outcome.add(lost)
     if len(healthy) < batch.num_rows:
         batch = batch.take(pa.array(healthy))
     if first.stage.kind == "read" and not job.stored:
@@ -103,8 +109,18 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     for begin in range(0, batch.num_rows, max(size, 1)):
         part = slice(begin, begin + size)
         result.add(attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, todo, cursor))
+    scrub(result, steps)
     broken_stage(result)
     outcome.add(result)
+
+
+def scrub(outcome: Outcome, steps: list[FusedStep]) -> None:
+    """Clean what left before it came to a stage that scrubs."""
+    scrubbers = [(place, step) for place, step in enumerate(steps) if step.stage.scrubs]
+    if scrubbers:
+        places = {step.name: place for place, step in enumerate(steps)}
+        for batches in (outcome.dropped, outcome.quarantined, outcome.whole):
+            scrub_departed(batches, places, scrubbers)
 
 
 def load_steps(job: Job) -> list[FusedStep]:

@@ -82,6 +82,10 @@ of = "normalized"
 [[data.minhash]]
 from = ["all"]
 stage = "dedup.minhash"
+[[data.scrubbed]]
+from = ["all"]
+stage = "scrub.pii"
+keep_originals = true
 [[data.scored]]
 from = ["all"]
 stage = "score.fasttext"
