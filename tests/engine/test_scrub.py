@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from dataengine import stage as stages
 from dataengine.tasks.fused import FusedStep
 from dataengine.tasks.scrubbed import UNSAID, scrub_departed
 from tests.engine.calling import call
-from tests.engine.projects import WORDS, dataengine, plugin
+from tests.engine.projects import WORDS, dataengine, digests, plugin, project
 
 PROSE = " ".join(WORDS * 3)
 PLANTED = {
@@ -57,6 +58,7 @@ RECIPE = """
 name = "scrubbed"
 [run]
 max_quarantined = 1.0
+audit = 1.0
 [[data.web]]
 stage = "read.jsonl"
 paths = "docs.jsonl"
@@ -148,6 +150,26 @@ def test_rows_left_in_every_way_and_what_was_found_is_counted(run: tuple[Path, l
     assert {row["reason"] for row in quarantined} == {"bad_json", "error", "crash"}
     assert all(row["text"] is None for row in quarantined)
     assert {row["detail"] for row in quarantined if row["reason"] == "error"} == {f"ValueError: {UNSAID}"}
+
+
+def test_going_on_from_stored_rows_gives_the_bytes_of_a_run_from_nothing(tmp_path: Path) -> None:
+    recipe = RECIPE
+    for gone in ("map.quote", "dedup.exact"):
+        recipe = recipe.replace(f'[[data.web]]\nstage = "{gone}"\n', "")
+    changed = recipe.replace("min_words = 20", "min_words = 2")
+    for folder, versions in (("twice", (recipe, changed)), ("once", (changed,))):
+        project(tmp_path / folder, recipe)
+        lines = [json.dumps({"text": f"{lead} {number} {SENTENCE}"}) for lead in ("", "DROP") for number in range(3)]
+        (tmp_path / folder / "docs.jsonl").write_text("\n".join([*lines, SENTENCE]) + "\n", encoding="utf-8")
+        os.utime(tmp_path / folder / "docs.jsonl", (1, 1))
+        for version in versions:
+            (tmp_path / folder / "recipe.toml").write_text(textwrap.dedent(version), encoding="utf-8")
+            done = dataengine("run", "recipe.toml", cwd=tmp_path / folder)
+            assert done.returncode == 0, done.stderr
+        assert dataengine("gc", "runs/scrubbed", cwd=tmp_path / folder).returncode == 0
+        for path, text in texts_in(tmp_path / folder / "runs"):
+            assert_clean(path, text)
+    assert digests(tmp_path / "twice/runs/scrubbed") == digests(tmp_path / "once/runs/scrubbed")
 
 
 def test_what_left_before_it_was_scrubbed_is_cleaned_and_what_left_later_is_not_touched() -> None:
