@@ -11,6 +11,7 @@
     ├── RunFailed              1   a task could not be completed
     │   ├── StageError         1   a stage broke its contract
     │   ├── AccountingError    1   rows in are not kept + dropped + quarantined
+    │   ├── Unreachable        1   a server does not answer, however often it is asked
     │   └── NotDeterministic   1   the same task gave other bytes the second time
     └── QuarantineExceeded     3   more bad records than the recipe allows
 
@@ -137,6 +138,10 @@ class StageError(RunFailed):
 
 class AccountingError(RunFailed):
     """Rows in are not rows kept + dropped + quarantined."""
+
+
+class Unreachable(RunFailed):
+    """A server does not answer as it should, however often it is asked. Trouble that passes: run again."""
 
 
 class NotDeterministic(RunFailed):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import shards
+from dataengine import remote, shards
 from dataengine.errors import InputError, Problem, RecipeError
 from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
 from dataengine.recipe import Block, Recipe
@@ -159,6 +159,8 @@ class _Planner:
             "columns_all": stored,
             "audit": self.audit,
         }
+        if blocks[0].stage.kind == "read" and self.recipe.network.allow:
+            common["network"] = self.recipe.network.model_dump(mode="json")  # secrets by their names
         first, last = blocks[0].index, blocks[-1].index
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
         if blocks[0].stage.kind == "read":
@@ -255,7 +257,8 @@ class _Planner:
         """What the reader finds; files that are not there are a problem at their line."""
         assert block.stage.pieces is not None, "a reader has pieces"
         try:
-            yield from block.stage.pieces(config, self.recipe.base)
+            with remote.using(self.recipe.network):
+                yield from block.stage.pieces(config, self.recipe.base)
         except InputError as error:
             named = "paths" if "paths" in type(config).model_fields else "stage"
             self.problem(

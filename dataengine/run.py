@@ -27,7 +27,7 @@ from dataengine.faults import fault
 from dataengine.going_on import Start
 from dataengine.plan import Plan, Task, TaskRef
 from dataengine.run_folder import empty, locked, make_writable, refuse_other_format
-from dataengine.tasks import READING, STARTING, WRITING
+from dataengine.tasks import READING, STARTING, WAITING, WRITING
 
 DRAIN_SECONDS = 10
 """After the first Ctrl-C, running tasks get so long to finish."""
@@ -286,7 +286,7 @@ class Driver:
         elif event.row == READING and "split" in search.task.body:
             if search.losses[event.batch, READING] > 1:
                 search.poison[str(event.batch)] = event.reason
-        elif event.row in (READING, STARTING, WRITING) or event.batch in search.careful:
+        elif event.row in (READING, STARTING, WAITING, WRITING) or event.batch in search.careful:
             return False
         else:
             search.careful.add(event.batch)

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import FileIO
+from io import RawIOBase
 from typing import IO
 
 from dataengine.stage import Piece, Refused
@@ -68,7 +68,7 @@ def _unsafe(piece: Piece, path: str, what: str) -> Refused:
 # --- zip --------------------------------------------------------------------------------------------------------------
 
 
-def _zip(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
+def _zip(file: RawIOBase, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
@@ -147,7 +147,7 @@ class _Forward:
             pass
 
 
-def _tar(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
+def _tar(file: RawIOBase, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
     forward = _Forward(Stream(file, piece.path), limit)
     try:
         archive = tarfile.TarFile(fileobj=forward, mode="r", errors="surrogateescape")

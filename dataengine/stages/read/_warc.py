@@ -17,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import FileIO
+from io import RawIOBase
 from typing import NamedTuple
 
 from dataengine.stages.read._http import parse_headers
@@ -62,7 +62,9 @@ class Fault:
     """Of the record, where its header could be read."""
 
 
-def records(file: FileIO, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20) -> Iterator[Record | Fault]:
+def records(
+    file: RawIOBase, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20
+) -> Iterator[Record | Fault]:
     """The records that begin within bytes `start` to `end` of a plain file, or all of a packed one.
 
     Memory: `limit` and two blocks. Raises Damage ``io_error`` alone; every other trouble is a Fault.
@@ -79,7 +81,7 @@ def records(file: FileIO, name: str, start: int = 0, end: int = -1, limit: int =
     yield from _Reader(stream, start, -1 if stream.codec else end, limit).records()
 
 
-def _stream(file: FileIO, name: str) -> Stream:
+def _stream(file: RawIOBase, name: str) -> Stream:
     file.seek(0)
     lz4 = file.read(4) == b"\x04\x22\x4d\x18"
     file.seek(0)
@@ -89,7 +91,7 @@ def _stream(file: FileIO, name: str) -> Stream:
 class _Lz4(Stream):
     """A .warc.lz4 through Arrow's codec, as one member: offsets count unpacked bytes. A cut loses up to 32 KiB more."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: RawIOBase) -> None:
         import pyarrow as pa
 
         self._inner = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "lz4")

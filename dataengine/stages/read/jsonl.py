@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ByteSize, Field, model_validator
 
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, find, ranges, suffixes, whole
+from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, files, ranges, suffixes, whole
 from dataengine.stages.read._lines import Chunk, CutLine, TooLong, line_chunks
 from dataengine.stages.read._open import FILE_REFUSES, Damage, Stream, opened, refusal
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
 
 if TYPE_CHECKING:
-    from io import FileIO
+    from io import RawIOBase
 
     import pyarrow as pa
 
@@ -59,7 +59,7 @@ class BadLine(Exception):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    for file in find(config.paths, base, suffixes(".jsonl", ".ndjson", ".json")):
+    for file in files(config, base, suffixes(".jsonl", ".ndjson", ".json")):
         if file.path.lower().endswith(CODEC_ENDINGS) or file.size <= config.split_bytes:
             yield whole(file)
         else:
@@ -130,7 +130,7 @@ _Line = tuple[str, int, bytes]
 """Origin, number counted from 1 where reading began, and content of a line."""
 
 
-def _lines(file: FileIO, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
+def _lines(file: RawIOBase, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
     """The lines that begin within the piece, without blank ones. A range begins behind the first newline at or after
     the byte before it, so every line belongs to exactly one range."""
     stream = Stream(file, piece.path)

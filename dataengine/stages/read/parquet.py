@@ -16,7 +16,7 @@ from pydantic import ByteSize, Field, model_validator
 
 from dataengine.errors import InputError
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import FileConfig, Found, Size, find, whole
+from dataengine.stages.read._files import FileConfig, Found, Size, files, whole
 from dataengine.stages.read._open import Damage, opened, refusal
 from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, ScalarType, check_keep, keep_columns
 
@@ -46,10 +46,15 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-
     checked = False
-    for file in find(config.paths, base, (".parquet", ".pq", ".parq")):
+    for file in files(config, base, (".parquet", ".pq", ".parq")):
         piece = whole(file)
+        if not file.ranges:
+            if file.mark:
+                raise InputError("the server does not serve byte ranges, which Parquet needs", where=file.origin,
+                                 expected="a server that does, or a file on disk")
+            yield piece  # a list names it: its footer is looked at when it is read
+            continue
         try:
             with opened(piece) as opened_file:
                 footer = _file(opened_file).metadata
@@ -81,7 +86,8 @@ def _columns(config: Config) -> dict[str, str]:
     return {"url": "string", "text": "string"} | kept
 
 
-REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wrong_schema", "no_text", "bad_unicode")
+REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wrong_schema", "no_text", "bad_unicode",
+           "unreachable")
 
 
 @read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pydantic import ByteSize
 
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import FileConfig, Size, find, ranges, whole
+from dataengine.stages.read._files import FileConfig, Size, files, ranges, whole
 from dataengine.stages.read._http import TooLarge, Undecodable, body, mime_of, parse_response
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened, refusal
 from dataengine.stages.read._rows import Rows
@@ -42,7 +42,7 @@ class Config(FileConfig):
 
 def archive_pieces(config: Config, base: Path, endings: tuple[str, ...]) -> Iterator[Piece]:
     """Plain archives in ranges, packed ones whole."""
-    for file in find(config.paths, base, endings):
+    for file in files(config, base, endings):
         plain = file.path.lower().endswith((".warc", ".arc", ".wet"))
         yield from ranges(file, config.split_bytes) if plain and file.size > config.split_bytes else [whole(file)]
 
