@@ -155,7 +155,7 @@ def parse(text: str, *, redirected: bool = False) -> Address:
     scheme = parts.scheme.lower()
     if scheme not in SCHEMES:
         raise InputError(f"{scheme}:// cannot be read", where=_blunt(text), expected="https://, http:// or s3://")
-    if not host or re.search(r"[\x00-\x20\x7f\\]", text):
+    if not host or re.search(r"[\x00-\x1f\x7f]" if scheme == "s3" else r"[\x00-\x20\x7f\\]", text):
         raise InputError("this is no address", where=_blunt(text), expected=f"{scheme}://host/path")
     if parts.username is not None or parts.password is not None:
         raise InputError(

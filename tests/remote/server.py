@@ -37,6 +37,9 @@ class Server:
     """So many bodies are cut, then no more."""
     slow: float = 0.0
     """Seconds before each byte."""
+    pause: float = 0.0
+    """Seconds before each answer for `paused`."""
+    paused: str = ""
     chunked: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     """(path, Range) of every request."""
@@ -78,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
         state, path = self.state, self.path
         state.asked.append((path, self.headers.get("Range", "")))
         state.seen.append(dict(self.headers))
+        if path == state.paused:
+            time.sleep(state.pause)
         if state.errors.get(path):
             status = state.errors[path].pop(0)
             self._head(status, {"Content-Length": "0"} | state.headers.get(path, {}))
