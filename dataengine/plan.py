@@ -260,7 +260,7 @@ class _Planner:
             with remote.using(self.recipe.network):
                 yield from block.stage.pieces(config, self.recipe.base)
         except InputError as error:
-            named = "paths" if "paths" in type(config).model_fields else "stage"
+            named = next((name for name in ("paths", "folder") if name in type(config).model_fields), "stage")
             self.problem(
                 f"data.{block.lane}[{block.index}].{named}",
                 f"{error.where}: {error.found}".removeprefix(": "),

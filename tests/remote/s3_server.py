@@ -71,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self, bucket: str, query: dict[str, list[str]]) -> None:
         prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
-        keys = [name[len(bucket) + 1 :] for name in sorted(self.state.objects) if name.startswith(bucket + "/" + prefix)]
+        start = f"{bucket}/{prefix}"
+        keys = [name[len(bucket) + 1 :] for name in sorted(self.state.objects) if name.startswith(start)]
         inner = {key: key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "") for key in keys}
         entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(self.state.objects[f'{bucket}/{key}'])}</Size>"

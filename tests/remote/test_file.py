@@ -59,7 +59,7 @@ def test_a_body_that_ends_before_its_stated_length_is_not_the_end_of_the_object(
     server.headers["/a"] = {"Content-Length": "2000", "Connection": "close"}
     with RemoteFile(url, policy=server.policy(timeout=0.2, retries=1)) as file:
         assert file.read(1000) == DATA[:1000]
-        with pytest.raises(Unreachable, match="ended early|no answer"):
+        with pytest.raises(Unreachable, match=r"ended early|no answer"):
             file.read()
 
 
@@ -158,9 +158,9 @@ def test_an_object_that_is_too_large_is_refused_before_or_while_it_comes(server:
 def test_a_server_that_drips_is_given_up(server: Server) -> None:
     server.slow = 0.05
     started = time.monotonic()
-    with RemoteFile(server.put("/a", DATA), policy=server.policy(timeout=0.3, retries=1)) as file:
-        with pytest.raises(Unreachable, match="slower"):
-            file.read()
+    policy = server.policy(timeout=0.3, retries=1)
+    with RemoteFile(server.put("/a", DATA), policy=policy) as file, pytest.raises(Unreachable, match="slower"):
+        file.read()
     assert time.monotonic() - started < 10
 
 
@@ -211,7 +211,7 @@ def test_a_certificate_of_a_trusted_authority_is_taken(tls_server: Server, trust
     with RemoteFile(f"https://localhost:{tls_server.port}/a", policy=policy) as file:
         assert file.read() == DATA
     other = RemoteFile(f"https://127.0.0.1:{tls_server.port}/a", policy=policy)
-    with other as file, pytest.raises(RunFailed, match="does not prove that this is 127.0.0.1"):
+    with other as file, pytest.raises(RunFailed, match=r"does not prove that this is 127\.0\.0\.1"):
         file.read()
 
 

@@ -142,9 +142,10 @@ def answers(monkeypatch: pytest.MonkeyPatch, *machines: str) -> list[str]:
 def test_a_public_name_that_leads_inside_is_refused_before_a_connection(server: Server, monkeypatch) -> None:
     asked = answers(monkeypatch, "127.0.0.1")
     policy = NetworkConfig(allow=(f"public.example:{server.port}",))
-    with RemoteFile(f"http://public.example:{server.port}/a", policy=policy) as file:
-        with pytest.raises(InputError, match=r"leads to 127\.0\.0\.1, a private address") as caught:
-            file.read()
+    with RemoteFile(f"http://public.example:{server.port}/a", policy=policy) as file, pytest.raises(
+        InputError, match=r"leads to 127\.0\.0\.1, a private address"
+    ) as caught:
+        file.read()
     assert "allow_private = true" in caught.value.write
     assert asked == ["public.example"] and not server.asked
 
@@ -175,9 +176,10 @@ def test_metadata_services_are_never_reached(server: Server) -> None:
 def test_a_redirect_leads_only_to_hosts_that_are_named(server: Server) -> None:
     with serving() as other:
         server.redirects["/a"] = other.put("/b", b"data") + "?X-Amz-Signature=canary"
-        with RemoteFile(server.url("/a"), policy=server.policy()) as file:
-            with pytest.raises(InputError, match=f"redirects to {other.host}") as caught:
-                file.read()
+        with RemoteFile(server.url("/a"), policy=server.policy()) as file, pytest.raises(
+            InputError, match=f"redirects to {other.host}"
+        ) as caught:
+            file.read()
         assert f'"{other.host}"' in caught.value.write and "canary" not in str(caught.value)
         assert not other.asked
         other.objects["/b?X-Amz-Signature=canary"] = b"data"
@@ -195,9 +197,10 @@ def test_a_redirect_does_not_leave_http(server: Server, target: str) -> None:
 
 def test_redirects_in_a_circle_end(server: Server) -> None:
     server.redirects |= {"/a": "/b", "/b": "/a"}
-    with RemoteFile(server.url("/a"), policy=server.policy(max_redirects=3)) as file:
-        with pytest.raises(Refused, match="more than 3 redirects"):
-            file.read()
+    with RemoteFile(server.url("/a"), policy=server.policy(max_redirects=3)) as file, pytest.raises(
+        Refused, match="more than 3 redirects"
+    ):
+        file.read()
     assert len(server.asked) == 4
 
 

@@ -35,7 +35,8 @@ def lines(count: int = 400) -> bytes:
 
 def parquet(rows: int = 3000, group: int = 200) -> bytes:
     rng = random.Random(5)
-    table = pa.table({"text": [rng.randbytes(150).hex() for _ in range(rows)], "other": [rng.randbytes(300).hex()] * rows})
+    texts = [rng.randbytes(150).hex() for _ in range(rows)]
+    table = pa.table({"text": texts, "other": [rng.randbytes(300).hex()] * rows})
     file = io.BytesIO()
     pq.write_table(table, file, row_group_size=group, compression="none", use_dictionary=False)
     return file.getvalue()
