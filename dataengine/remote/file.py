@@ -38,6 +38,20 @@ class Facts(NamedTuple):
     """Whether parts of it can be asked for, and its size is known."""
 
 
+_clients: dict[str, Client | Store] = {}
+
+
+def _client(address: Address, policy: NetworkConfig) -> Client | Store:
+    """This process's client for a policy, so that one object after the other comes over one connection."""
+    kind = "s3" if address.scheme == "s3" else "http"
+    kept = _clients.get(kind)
+    if kept is None or kept.policy is not policy:
+        if kept is not None:
+            kept.close()
+        kept = _clients[kind] = Store(policy) if kind == "s3" else Client(policy)
+    return kept
+
+
 class Patience:
     """Rests before the next attempt, twice as long each time, and an end of it."""
 
@@ -74,13 +88,14 @@ class RemoteFile(io.RawIOBase):
     def __init__(self, address: str | Address, stamp: str = "", policy: NetworkConfig | None = None) -> None:
         self.address = parse(address) if isinstance(address, str) else address
         self.policy = policy or current()
-        self._client: Client | Store = (Store if self.address.scheme == "s3" else Client)(self.policy)
+        self._client = _client(self.address, self.policy)
         self._body: Body | Chunk | None = None
         size, _, self._validator = stamp.partition(" ")
         self._size = int(size) if size else None
         self._planned = bool(stamp)
         self._at = 0
         self._range = SMALL
+        self._last: int | None = None
         self._sought = False
         """Whether the position is one that only a server of ranges can give."""
         self._patience = Patience(self.policy, self.address.shown)
@@ -131,9 +146,12 @@ class RemoteFile(io.RawIOBase):
         buffer[:len(data)] = data
         return len(data)
 
+    def ask_up_to(self, end: int) -> None:
+        """Say that nothing behind byte `end` will be read: no more than that is asked for."""
+        self._last = end
+
     def close(self) -> None:
-        self._client.close()
-        self._body = None
+        self._drop()
         super().close()
 
     # --- inside ---
@@ -183,6 +201,8 @@ class RemoteFile(io.RawIOBase):
 
     def _open(self, size: int) -> Body | Chunk:
         end = self._at + max(size, self._range)
+        if self._last is not None and self._at < self._last:
+            end = min(end, self._last)
         self._range = min(4 * self._range, LARGE)
         body = self._client.get(self.address, self._at, min(end, self._size or end), self._validator)
         self._pin(body.said)
@@ -224,5 +244,10 @@ class RemoteFile(io.RawIOBase):
     def _drop(self) -> None:
         """Give up what is on its way."""
         if self._body is not None:
-            self._client.close()
+            if not self._finished(self._body):
+                self._client.close()
             self._body = None
+
+    def _finished(self, body: Body | Chunk) -> bool:
+        """Whether nothing more of a body is to come, so that its connection is good for another request."""
+        return isinstance(body, Chunk) or (body.said.end == self._at and body.at_end())

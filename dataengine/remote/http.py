@@ -75,7 +75,13 @@ class Body:
         elapsed = time.monotonic() - self._began
         if elapsed > self._timeout and self._got < SLOWEST * elapsed:
             raise Broken(f"slower than {SLOWEST} bytes a second", slow=True)
+        if self._response.length == 0:
+            self._response.close()  # the connection is good for another request; http.client sees it one read later
         return data
+
+    def at_end(self) -> bool:
+        """Whether all of it was read."""
+        return self._response.isclosed()
 
 
 class Client:

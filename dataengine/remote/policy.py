@@ -265,7 +265,8 @@ def current() -> NetworkConfig:
 def use(policy: NetworkConfig) -> None:
     """Put a policy in force, for this process."""
     global _current
-    _current = policy
+    if policy != _current:  # an equal one keeps its connections
+        _current = policy
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Server:
     chunked: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     """(path, Range) of every request."""
+    connections: int = 0
     seen: list[dict[str, str]] = field(default_factory=list)
     served: Counter[str] = field(default_factory=Counter)
     """Path -> bytes of bodies sent."""
@@ -76,6 +77,10 @@ def etag(data: bytes) -> str:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.state.connections += 1
 
     def do_GET(self) -> None:
         state, path = self.state, self.path

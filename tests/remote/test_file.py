@@ -22,8 +22,17 @@ def test_it_is_read_to_its_end_with_few_requests(server: Server) -> None:
     with RemoteFile(server.put("/a", DATA * 10), policy=server.policy()) as file:
         assert b"".join(iter(lambda: file.read(50_000), b"")) == DATA * 10
         assert file.read(10) == b"" and file.tell() == len(DATA) * 10
-    assert len(server.asked) <= 4
+    assert len(server.asked) <= 4 and server.connections == 1
     assert server.served["/a"] == len(DATA) * 10
+
+
+def test_one_object_after_the_other_comes_over_one_connection(server: Server) -> None:
+    policy = server.policy()
+    for number in range(5):
+        with RemoteFile(server.put(f"/{number}", DATA[:number]), policy=policy) as file:
+            assert file.facts().size == number
+            assert file.read(10) == DATA[:number]
+    assert server.connections == 1
 
 
 def test_any_place_can_be_read_and_costs_little_more_than_was_asked_for(server: Server) -> None:

@@ -73,8 +73,6 @@ def find(paths: str | Iterable[str], base: Path, endings: tuple[str, ...], names
 
 def files(config: FileConfig, base: Path, endings: tuple[str, ...], names: tuple[str, ...] = ()) -> list[Found]:
     """What `find` finds for `paths`, with the files that lists among them name; of these `share` and `limit`."""
-    import xxhash
-
     given = (config.paths,) if isinstance(config.paths, str) else config.paths
     plain = [path for path in given if not is_list(path)]
     found = {file.path: file for file in find(plain, base, endings, names)} if plain else {}
@@ -82,14 +80,21 @@ def files(config: FileConfig, base: Path, endings: tuple[str, ...], names: tuple
         for file in find(path, base, LIST_ENDINGS) if is_list(path) else ():
             local = lambda target: find(target, base, endings, names)  # noqa: E731
             found.update((file.path, file) for file in listed(file, config.prefix, local))
-    chosen = sorted(found.values(), key=lambda file: (file.origin, file.path))
+    return weighed(chosen(config, sorted(found.values(), key=lambda file: (file.origin, file.path))))
+
+
+def chosen(config: FileConfig, found: list[Found]) -> list[Found]:
+    """Of these files what `share` and `limit` leave."""
+    import xxhash
+
+    left = found
     if config.share < 1:
         most = config.share * 2**64
-        chosen = [file for file in chosen if xxhash.xxh3_64_intdigest(file.origin.encode()) < most]
-    if not chosen:
-        raise InputError(f"share = {config.share:g} leaves none of {len(found)} files", where=shown(given[0]),
+        left = [file for file in found if xxhash.xxh3_64_intdigest(file.origin.encode()) < most]
+    if found and not left:
+        raise InputError(f"share = {config.share:g} leaves none of {len(found)} files", where=found[0].origin,
                          expected="a larger share, or none")
-    return weighed(chosen[:config.limit])
+    return left[:config.limit]
 
 
 def pieces(config: FileConfig, base: Path, endings: tuple[str, ...]) -> Iterator[Piece]:

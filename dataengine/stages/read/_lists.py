@@ -8,7 +8,7 @@ what a list names is taken to stay as it is; that no object changes while it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from dataengine import remote
@@ -35,21 +35,29 @@ def listed(file: Found, prefix: str, local: Callable[[str], list[Found]]) -> lis
 
     Raises InputError for a list that cannot be read or names what is none; Unreachable where a server is in trouble.
     """
+    found = targets(file, prefix, lines_of(file), local)
+    if not found:
+        raise InputError("the list is empty", where=file.origin, expected="one path a line")
+    return found
+
+
+def targets(
+    file: Found, prefix: str, names: Iterable[tuple[int, str]], local: Callable[[str], list[Found]]
+) -> list[Found]:
+    """The files of these names, given with the lines they stand on; each is one."""
     if not prefix and remote.is_remote(file.path):
         address = remote.parse(file.path)
         prefix = f"{address.scheme}://{address.entry.removeprefix('s3://')}/"
     if prefix:
         prefix = prefix.rstrip("/") + "/"
     found: list[Found] = []
-    for number, line in _lines(file):
+    for number, line in names:
         target = line if remote.is_remote(line) else prefix + line.lstrip("/") if prefix else line
         _check(target, f"{file.origin}:{number}")
         if remote.is_remote(target):
             found.append(Found(target, target, UNKNOWN_SIZE, ranges=False))
         else:
             found += local(target)
-    if not found:
-        raise InputError("the list is empty", where=file.origin, expected="one path a line")
     return found
 
 
@@ -62,7 +70,7 @@ def weighed(files: list[Found]) -> list[Found]:
     return [file._replace(size=size) if not file.ranges and not file.mark else file for file in files]
 
 
-def _lines(file: Found) -> Iterator[tuple[int, str]]:
+def lines_of(file: Found) -> Iterator[tuple[int, str]]:
     """Lines with their numbers, without blank ones and comments."""
     try:
         with opened(whole(file)) as raw:

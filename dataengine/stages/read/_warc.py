@@ -63,22 +63,23 @@ class Fault:
 
 
 def records(
-    file: RawIOBase, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20
+    file: RawIOBase, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20, exact: bool = False
 ) -> Iterator[Record | Fault]:
     """The records that begin within bytes `start` to `end` of a plain file, or all of a packed one.
 
+    `exact`: `file` is packed and ends at `end`, and a member begins at `start`, as an index says.
     Memory: `limit` and two blocks. Raises Damage ``io_error`` alone; every other trouble is a Fault.
     """
     try:
-        stream = _stream(file, name)
+        stream = Stream(file, name, start) if exact else _stream(file, name)
     except Damage as damage:
-        yield Fault("0", damage.reason, damage.detail)
+        yield Fault(str(start), damage.reason, damage.detail)
         return
-    if start and (stream.codec or isinstance(stream, _Lz4)):
+    if start and not exact and (stream.codec or isinstance(stream, _Lz4)):
         return  # packed: the first range reads all of it
-    if start:
+    if start and not exact:
         stream = Stream(file, start=start)
-    yield from _Reader(stream, start, -1 if stream.codec else end, limit).records()
+    yield from _Reader(stream, 0 if exact else start, -1 if stream.codec else end, limit).records()
 
 
 def _stream(file: RawIOBase, name: str) -> Stream:

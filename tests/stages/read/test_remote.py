@@ -216,3 +216,87 @@ def test_a_line_cannot_change_the_host_of_its_prefix(server: Server, tmp_path: P
 def test_a_list_that_is_empty_or_damaged_is_an_error(blob: bytes, server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="list"):
         read("read.warc", tmp_path, paths=server.put("/bad.paths.gz", blob))
+
+
+# --- indexes ----------------------------------------------------------------------------------------------------------
+
+
+def index_of(members: list[bytes], name: str, form: str) -> list[str]:
+    """A line for each member of an archive, as an index of it has them."""
+    written, offset = [], 0
+    for member in members:
+        place = {"filename": name, "offset": str(offset), "length": str(len(member))}
+        athena = {"warc_filename": name, "warc_record_offset": offset, "warc_record_length": len(member)}
+        written.append({
+            "cdxj": f"example,a)/ 20240101000000 {json.dumps(place)}",
+            "json": json.dumps(athena),
+            "cdx": f"example,a)/ 20240101000000 http://a/ text/html 200 X - - {len(member)} {offset} {name}",
+        }[form])
+        offset += len(member)
+    return written
+
+
+HEADS = {"cdxj": "", "json": "", "cdx": " CDX N b a m s k r M S V g\n"}
+
+
+@pytest.mark.parametrize("form", HEADS)
+def test_an_index_of_a_whole_archive_cuts_it_and_gives_the_same_rows(form: str, server: Server, tmp_path: Path) -> None:
+    members = packed(crawl(40))
+    whole = b"".join(members)
+    expected, _ = read("read.warc", tmp_path, paths=server.put("/crawl/a.warc.gz", whole))
+    index = index_of(members, "crawl/a.warc.gz", form)
+    random.Random(1).shuffle(index)
+    blob = gzip.compress((HEADS[form] + "\n".join(index)).encode())
+    config = {"paths": server.put(f"/a.{form.replace('json', 'cdxj')}.gz", blob), "split_bytes": 8000}
+    found = stage.load("read.warc")
+    made = list(found.pieces(found.config(**config), tmp_path))
+    assert len(made) > 4 and sum(piece.weight for piece in made) == len(whole)
+    server.served.clear()
+    rows, refused = read("read.warc", tmp_path, **config)
+    assert rows == expected and not refused
+    assert len(whole) <= server.served["/crawl/a.warc.gz"] <= len(whole) + 1
+
+
+def test_only_the_records_that_an_index_names_are_fetched(server: Server, tmp_path: Path) -> None:
+    members = packed(crawl(40))
+    for name in ("a", "b"):
+        server.put(f"/crawl/{name}.warc.gz", b"".join(members))
+    chosen = [2, 8, 10, 80]  # responses, from both ends
+    lines_of_index = [line for name in "ba" for line in index_of(members, f"crawl/{name}.warc.gz", "cdxj")]
+    (tmp_path / "few.cdxj").write_text("\n".join(lines_of_index[one + more] for more in (0, 81) for one in chosen))
+    rows, refused = read("read.warc", tmp_path, paths="few.cdxj", prefix=server.url("/"))
+    assert not refused and [row["url"].rpartition("/")[2] for row in rows] == ["0", "3", "4", "39"] * 2
+    assert [row["origin"].rpartition("/")[2][0] for row in rows] == ["a"] * 4 + ["b"] * 4
+    assert sum(server.served.values()) == 2 * sum(len(members[number]) for number in chosen)
+    assert server.connections == 1
+    limited, _ = read("read.warc", tmp_path, paths="few.cdxj", prefix=server.url("/"), limit=1)
+    assert limited == rows[:4]
+
+
+def test_an_index_of_archives_on_disk_needs_no_network(tmp_path: Path) -> None:
+    members = packed(crawl(10))
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(members))
+    (tmp_path / "a.cdxj").write_text("\n".join(index_of(members, "a.warc.gz", "json")[:9]))
+    rows, refused = read("read.warc", tmp_path, paths="a.cdxj")
+    assert len(rows) == 4 and not refused
+
+
+def test_a_place_where_no_record_begins_is_refused(server: Server, tmp_path: Path) -> None:
+    members = packed(crawl(10))
+    server.put("/a.warc.gz", b"".join(members))
+    places = [json.loads(line) for line in index_of(members, "a.warc.gz", "json")]
+    places[4]["warc_record_offset"] += 7
+    (tmp_path / "a.cdxj").write_text("\n".join(json.dumps(places[number]) for number in (2, 4)))
+    rows, refused = read("read.warc", tmp_path, paths="a.cdxj", prefix=server.url("/"))
+    assert len(rows) == 1 and refused
+
+
+WRONG = ["{}", "nothing", "a b {", '{"filename": "a", "offset": -1, "length": 5}', '{"filename": "a", "offset": 0}',
+         '{"filename": "../a", "offset": 0, "length": 5}', " CDX N b\na b"]
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_an_index_that_says_no_place_is_an_error_at_its_line(line: str, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.cdxj").write_text(line + "\n")
+    with pytest.raises(InputError, match=r"a\.cdxj:[12]: this line"):
+        read("read.warc", tmp_path, paths="a.cdxj", prefix=server.url("/"))
