@@ -106,6 +106,15 @@ def test_a_server_in_trouble_ends_the_run_in_words_and_the_next_one_goes_on(serv
     assert run(recipe, "run").returncode == 0
 
 
+def test_trouble_that_outlasts_a_task_is_outlasted_by_the_run(server: Server, tmp_path: Path) -> None:
+    recipe = site(server, tmp_path)
+    server.errors["/crawl-data/a-00001.warc.gz"] = [503] * 12  # a task asks five times
+    done = run(recipe, "run", workers=1)
+    assert done.returncode == 0, done.stderr
+    asked = [path for path, _ in server.asked if path.endswith("warc.gz")]
+    assert asked.index("/crawl-data/a-00004.warc.gz") < len(asked) - 2, "the others had their turn"
+
+
 def test_an_object_that_changes_after_the_plan_is_not_read(server: Server, tmp_path: Path) -> None:
     url = server.put("/docs.jsonl", b'{"text": "one"}\n')
     recipe = tmp_path / "recipe.toml"

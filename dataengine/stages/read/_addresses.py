@@ -10,6 +10,7 @@ import re
 
 from dataengine import remote
 from dataengine.errors import InputError
+from dataengine.remote.policy import in_table
 from dataengine.stages.read._found import Found
 
 _PATTERN = re.compile(r"[*?\[]")
@@ -21,8 +22,8 @@ def addressed(text: str, endings: tuple[str, ...]) -> list[Found]:
     Raises InputError for an address that is not allowed, or where there is nothing; Unreachable where the server is in
     trouble.
     """
-    address = remote.parse(text)
-    remote.current().check(address)
+    address, policy = remote.parse(text), remote.current()
+    policy.check(address)
     if address.scheme == "s3" and (_PATTERN.search(address.path) or address.path.endswith("/") or not address.path):
         return _listing(text, address.path, endings)
     if address.scheme != "s3" and re.search(r"[*\[]", address.path):
@@ -35,7 +36,10 @@ def addressed(text: str, endings: tuple[str, ...]) -> list[Found]:
         with RemoteFile(address) as file:
             facts = file.facts()
     except Refused as refused:
-        raise InputError(refused.why, where=address.shown, expected="an object that can be read") from None
+        closed = re.search(r"\b40[13]\b", refused.why) is not None and address.entry not in policy.tokens
+        raise InputError(refused.why, where=address.shown, expected="an object that can be read",
+                         write=in_table(f'tokens = {{ "{address.entry}" = {{ env = "NAME" }} }}') if closed else "",
+                         ) from None
     return [Found(text, text, facts.size, mark=facts.stamp, ranges=facts.ranges)]
 
 

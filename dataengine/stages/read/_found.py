@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dataengine.remote import is_remote
 from dataengine.stage import Piece
 
 
@@ -26,6 +27,11 @@ class Found(NamedTuple):
     @property
     def stamp(self) -> str:
         return self.mark or (f"{self.size}-{self.mtime_ns}" if self.regular and self.ranges else "")
+
+
+def ends(path: str, endings: tuple[str, ...]) -> bool:
+    """Whether a path, or an address without its query, has one of these endings."""
+    return (path.partition("?")[0] if is_remote(path) else path).lower().endswith(endings)
 
 
 def whole(file: Found) -> Piece:

@@ -18,7 +18,7 @@ from io import RawIOBase
 
 from dataengine.errors import InputError
 from dataengine.stage import Piece
-from dataengine.stages.read._found import Found
+from dataengine.stages.read._found import Found, ends
 from dataengine.stages.read._lists import lines_of, targets
 
 INDEX_ENDINGS = tuple(name + codec for name in (".cdxj", ".cdx") for codec in ("", ".gz", ".bz2", ".xz", ".zst"))
@@ -31,7 +31,7 @@ Places = dict[str, dict[int, int]]
 
 def is_index(path: str) -> bool:
     """Whether a path of a recipe names an index, or a pattern of indexes."""
-    return path.lower().endswith(INDEX_ENDINGS)
+    return ends(path, INDEX_ENDINGS)
 
 
 def indexed(

@@ -13,7 +13,7 @@ from itertools import islice
 
 from dataengine import remote
 from dataengine.errors import InputError
-from dataengine.stages.read._found import Found, whole
+from dataengine.stages.read._found import Found, ends, whole
 from dataengine.stages.read._open import Damage, Stream, opened
 
 LIST_ENDINGS = tuple(".paths" + codec for codec in ("", ".gz", ".bz2", ".xz", ".zst"))
@@ -27,7 +27,7 @@ _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 
 def is_list(path: str) -> bool:
     """Whether a path of a recipe names a list, or a pattern of lists."""
-    return path.lower().endswith(LIST_ENDINGS)
+    return ends(path, LIST_ENDINGS)
 
 
 def listed(file: Found, prefix: str, local: Callable[[str], list[Found]]) -> list[Found]:

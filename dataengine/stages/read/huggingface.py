@@ -23,6 +23,7 @@ from pydantic import ByteSize, Field, model_validator
 from dataengine.errors import InputError
 from dataengine.stage import MESSAGES, Piece, Refused, StageConfig, read
 from dataengine.stages.read._files import CODEC_ENDINGS, Found, Size, ranges, whole
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
 
@@ -90,7 +91,7 @@ def _cut(file: Found, form: str, config: Config, check: bool) -> Iterator[Piece]
     from dataengine.stages.read import parquet
     from dataengine.stages.read.parquet import mismatch, opened_parquet, row_groups
 
-    packed = file.path.lower().endswith(CODEC_ENDINGS)
+    packed = ends(file.path, CODEC_ENDINGS)
     try:
         if form == "parquet":
             with opened(whole(file)) as raw:

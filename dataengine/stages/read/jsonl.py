@@ -20,6 +20,7 @@ from pydantic import ByteSize, Field, model_validator
 
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, files, ranges, suffixes, whole
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._lines import Chunk, CutLine, TooLong, line_chunks
 from dataengine.stages.read._open import FILE_REFUSES, Damage, Stream, opened, refusal
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
@@ -60,7 +61,7 @@ class BadLine(Exception):
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
     for file in files(config, base, suffixes(".jsonl", ".ndjson", ".json")):
-        if file.path.lower().endswith(CODEC_ENDINGS) or file.size <= config.split_bytes:
+        if ends(file.path, CODEC_ENDINGS) or file.size <= config.split_bytes:
             yield whole(file)
         else:
             yield from ranges(file, config.split_bytes)

@@ -29,6 +29,7 @@ from dataengine.stages.read._files import (
     ranges,
     whole,
 )
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._http import TooLarge, Undecodable, body, mime_of, parse_response
 from dataengine.stages.read._index import INDEX_ENDINGS, Part, indexed, is_index
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened, refusal
@@ -59,7 +60,7 @@ def archive_pieces(config: Config, base: Path, endings: tuple[str, ...]) -> Iter
                                lambda found: chosen(config, found))
     others = tuple(path for path in paths if not is_index(path))
     for file in files(config.model_copy(update={"paths": others}), base, endings) if others else ():
-        plain = file.path.lower().endswith((".warc", ".arc", ".wet"))
+        plain = ends(file.path, (".warc", ".arc", ".wet"))
         yield from ranges(file, config.split_bytes) if plain and file.size > config.split_bytes else [whole(file)]
 
 
@@ -67,7 +68,7 @@ def archive_records(piece: Piece, config: Config) -> Iterator[Record | Refused]:
     """The records of a piece; faults as the quarantine takes them."""
     try:
         with opened(piece) as file:
-            exact = piece.end >= 0 and piece.path.lower().endswith(CODEC_ENDINGS)
+            exact = piece.end >= 0 and ends(piece.path, CODEC_ENDINGS)
             part = Part(file, piece.end) if exact else file
             for found in records(part, piece.path, piece.start, piece.end, config.max_record_bytes, exact):
                 if isinstance(found, Fault):

@@ -100,6 +100,24 @@ def test_a_server_without_ranges_is_read_in_one_piece(server: Server, tmp_path: 
         read("read.parquet", tmp_path, paths=server.put("/a.parquet", parquet(10)))
 
 
+def test_a_query_behind_a_name_hides_nothing_of_it(server: Server, tmp_path: Path) -> None:
+    url = server.put("/a.jsonl.gz?download=true", gzip.compress(lines(50)))
+    found = stage.load("read.jsonl")
+    assert len(list(found.pieces(found.config(paths=url, split_bytes=100), tmp_path))) == 1
+    rows, refused = read("read.code", tmp_path, paths=server.put("/code.zip?v=2", archive()))
+    assert len(rows) == 30 and not refused
+    rows, refused = read("read.text", tmp_path, paths=server.put("/a.txt.gz?v=2", gzip.compress(b"text")))
+    assert [row["text"] for row in rows] == ["text"] and not refused
+
+
+def test_an_object_that_is_closed_to_us_is_told_how_to_open(server: Server, tmp_path: Path) -> None:
+    url = server.put("/a.jsonl", lines(1))
+    server.errors["/a.jsonl"] = [401]
+    with pytest.raises(InputError, match="401") as caught:
+        read("read.jsonl", tmp_path, paths=url)
+    assert f'tokens = {{ "{server.host}"' in caught.value.write
+
+
 def test_an_address_that_is_not_there_is_found_by_the_plan(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="404"):
         read("read.jsonl", tmp_path, paths=server.url("/none.jsonl"))
