@@ -27,6 +27,7 @@ FLOORS = [
         "verify",
         "doctor",
         "init",
+        "init_dataset",
         "schema",
         "progress",
         "open_run",

@@ -131,6 +131,12 @@ def splits(files: Tree, subset: str) -> Splits:
     return _by_name(files)
 
 
+def is_marked(files: Tree) -> bool:
+    """Whether something but names of files says that this is a dataset."""
+    cached = "refs/main" in files.files and any(name.startswith("snapshots/") for name in files.files)
+    return cached or "dataset_dict.json" in files.files or "state.json" in files.files or bool(_configs(files))
+
+
 def format_of(path: str) -> str:
     """The format that a name promises, or nothing."""
     stem = path.lower()
