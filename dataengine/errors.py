@@ -3,7 +3,7 @@
     DataEngineError            exit code
     ├── RecipeError            2   the recipe's text is wrong (all its problems at once)
     ├── PlanError              2   the recipe reads well but cannot be run
-    ├── InputError             2   a file or folder the recipe names cannot be read
+    ├── InputError             2   a file, folder or address the recipe names cannot be read
     ├── QueryRefused           2   SQL outside what a run allows
     ├── RunNotFound            2   no run at this place
     ├── RunLocked              1   another process is writing this run
@@ -106,6 +106,10 @@ class InputError(DataEngineError):
     """A file or folder named by the recipe is missing, unreadable or not what it must be."""
 
     exit_code = 2
+
+
+class CredentialsShown(InputError):
+    """An address holds a password or a signature. The line of the recipe that has it is not shown."""
 
 
 class QueryRefused(DataEngineError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dataengine import remote, shards
-from dataengine.errors import InputError, Problem, RecipeError
+from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
 from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
@@ -71,8 +71,8 @@ class _Planner:
             raise RecipeError(self.problems)
         return Plan(self.recipe, self.out, tuple(self.segments))
 
-    def problem(self, path: str, found: str, expected: str = "", write: str = "") -> None:
-        self.problems.append(self.recipe.problem(path, found, expected, write))
+    def problem(self, path: str, found: str, expected: str = "", write: str = "", *, show_line: bool = True) -> None:
+        self.problems.append(self.recipe.problem(path, found, expected, write, show_line=show_line))
 
     def add(
         self,
@@ -266,6 +266,7 @@ class _Planner:
                 f"{error.where}: {error.found}".removeprefix(": "),
                 error.expected,
                 error.write,
+                show_line=not isinstance(error, CredentialsShown),
             )
 
     # --- steps and columns ---

@@ -95,13 +95,15 @@ class Recipe:
     network: NetworkConfig
     _document: Document = field(repr=False, compare=False)
 
-    def problem(self, path: str, found: str, expected: str = "", write: str = "") -> Problem:
+    def problem(
+        self, path: str, found: str, expected: str = "", write: str = "", *, show_line: bool = True
+    ) -> Problem:
         """A problem at `path` (``data.web[3].min_words``, ``mix.broad.weights.web``), with its place in the text.
 
         For those who find what is wrong later, such as the planner. What is not in the text is shown at the nearest
         table around it.
         """
-        return self._document.problem(locate.parse(path), found, expected, write)
+        return self._document.problem(locate.parse(path), found, expected, write, show_line=show_line)
 
 
 def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) -> Recipe:

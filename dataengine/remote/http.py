@@ -10,7 +10,10 @@ import http.client
 import re
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -62,18 +65,21 @@ class Said:
 class Body:
     """A part of an object on its way: `read` gives bytes as they come, `b""` at its end. Raises Broken."""
 
-    def __init__(self, response: http.client.HTTPResponse, said: Said, timeout: float) -> None:
-        self._response, self.said, self._timeout = response, said, timeout
-        self._began, self._got = time.monotonic(), 0
+    def __init__(self, connection: _Connection, response: http.client.HTTPResponse, said: Said) -> None:
+        self._connection, self._response, self.said = connection, response, said
+        self._waited, self._got = 0.0, 0
 
     def read(self, size: int) -> bytes:
+        began = time.monotonic()
         try:
-            data = self._response.read1(size)
+            # a server could drip the heads of chunks for ever; other reads are one call each, with a time-out
+            with self._connection.watched() if self._response.chunked else nullcontext():
+                data = self._response.read1(size)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Broken(_why(error)) from None
         self._got += len(data)
-        elapsed = time.monotonic() - self._began
-        if elapsed > self._timeout and self._got < SLOWEST * elapsed:
+        self._waited += time.monotonic() - began  # not the time that somebody works on what came
+        if self._waited > self._connection.timeout and self._got < SLOWEST * self._waited:
             raise Broken(f"slower than {SLOWEST} bytes a second", slow=True)
         if self._response.length == 0:
             self._response.close()  # the connection is good for another request; http.client sees it one read later
@@ -107,7 +113,7 @@ class Client:
                 self._finish(connection, response)
                 here = self._next(here, target)
                 continue
-            return self._answer(here, response, start)
+            return self._answer(here, connection, response, start)
         raise Refused("unreachable", f"more than {self.policy.max_redirects} redirects, the last to {here.shown}")
 
     def close(self) -> None:
@@ -141,8 +147,9 @@ class Client:
     def _send(self, address: Address, headers: dict[str, str]) -> tuple[_Connection, http.client.HTTPResponse]:
         connection = self._connection(address)
         target = address.path + (f"?{address.query}" if address.query else "")
-        connection.request("GET", target, headers=_FIXED | headers | self._token(address, connection))
-        return connection, connection.getresponse()
+        with connection.watched():
+            connection.request("GET", target, headers=_FIXED | headers | self._token(address, connection))
+            return connection, connection.getresponse()
 
     def _connection(self, address: Address) -> _Connection:
         key = (address.scheme, address.host, address.port)
@@ -176,12 +183,14 @@ class Client:
                              write=in_table(f"allow = [{allowed}]"))
         return there
 
-    def _answer(self, address: Address, response: http.client.HTTPResponse, start: int) -> Body:
+    def _answer(
+        self, address: Address, connection: _Connection, response: http.client.HTTPResponse, start: int
+    ) -> Body:
         status = response.status
         if status in (200, 206, 416):
             said = _said(response, start)
             if said is not None:
-                return Body(response, said, self.policy.timeout)
+                return Body(connection, response, said)
             self.close()
             raise Broken(f"answered {status} with a Content-Range that is not what was asked for")
         self.close()
@@ -197,7 +206,7 @@ class Client:
             if not response.chunked and (response.length or 0) <= 64 << 10:
                 response.read(64 << 10)
         except (OSError, http.client.HTTPException):
-            pass
+            connection.close()
         if not response.isclosed():
             connection.close()
 
@@ -255,6 +264,21 @@ class _Connection(http.client.HTTPConnection):
     def getresponse(self) -> http.client.HTTPResponse:
         self._last = super().getresponse()
         return self._last
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """End the connection where what follows takes twice the time-out: it is of many small reads, each in time."""
+        watchdog = threading.Timer(2 * self.timeout, self._end)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+    def _end(self) -> None:
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     @property
     def idle(self) -> bool:

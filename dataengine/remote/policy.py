@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from pydantic import ByteSize, Field, field_validator
 
-from dataengine.errors import InputError, Unreachable
+from dataengine.errors import CredentialsShown, InputError, Unreachable
 from dataengine.secret import Secret
 from dataengine.stage import StageConfig
 
@@ -158,7 +158,7 @@ def parse(text: str, *, redirected: bool = False) -> Address:
     if not host or re.search(r"[\x00-\x1f\x7f]" if scheme == "s3" else r"[\x00-\x20\x7f\\]", text):
         raise InputError("this is no address", where=_blunt(text), expected=f"{scheme}://host/path")
     if parts.username is not None or parts.password is not None:
-        raise InputError(
+        raise CredentialsShown(
             "an address with a name or password in it would stand in the ledger for all to read",
             where=_blunt(text), write=in_table(f'tokens = {{ "{host}" = {{ env = "NAME" }} }}'))
     if scheme == "s3":
@@ -172,7 +172,7 @@ def parse(text: str, *, redirected: bool = False) -> Address:
 def _refuse_signed(parts: SplitResult, host: str) -> None:
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if _SECRET_QUERY.fullmatch(name.lower()):
-            raise InputError(
+            raise CredentialsShown(
                 f'an address with "{name[:40]}" in it is signed: it runs out, and would stand in the ledger for all',
                 where=f"{parts.scheme}://{host}{parts.path}",
                 expected="an address without credentials",

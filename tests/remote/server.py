@@ -37,6 +37,8 @@ class Server:
     """So many bodies are cut, then no more."""
     slow: float = 0.0
     """Seconds before each byte."""
+    slow_head: float = 0.0
+    """Seconds before each byte of an endless head."""
     pause: float = 0.0
     """Seconds before each answer for `paused`."""
     paused: str = ""
@@ -86,6 +88,9 @@ class Handler(BaseHTTPRequestHandler):
         state, path = self.state, self.path
         state.asked.append((path, self.headers.get("Range", "")))
         state.seen.append(dict(self.headers))
+        if state.slow_head:
+            self._drip()
+            return
         if path == state.paused:
             time.sleep(state.pause)
         if state.errors.get(path):
@@ -99,6 +104,11 @@ class Handler(BaseHTTPRequestHandler):
             self._head(404, {"Content-Length": "0"})
             return
         self._give(path, state.objects[path])
+
+    def _drip(self) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 90:
+            time.sleep(self.state.slow_head)
+            self.wfile.write(bytes([byte]))
 
     def _give(self, path: str, data: bytes) -> None:
         state = self.state

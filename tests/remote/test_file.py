@@ -173,6 +173,25 @@ def test_a_server_that_drips_is_given_up(server: Server) -> None:
     assert time.monotonic() - started < 10
 
 
+def test_a_server_that_drips_its_head_is_given_up(server: Server) -> None:
+    server.slow_head = 0.05
+    started = time.monotonic()
+    policy = server.policy(timeout=0.2, retries=1)
+    with RemoteFile(server.put("/a", DATA), policy=policy) as file, pytest.raises(Unreachable):
+        file.read()
+    assert time.monotonic() - started < 5
+
+
+def test_time_that_the_reader_takes_is_not_held_against_the_server(server: Server) -> None:
+    with RemoteFile(server.put("/a", DATA[:60_000]), policy=server.policy(timeout=0.1)) as file:
+        start = file.read(10)
+        time.sleep(0.4)
+        assert start + file.read(5) == DATA[:15]
+        time.sleep(0.4)
+        assert file.read() == DATA[15:60_000]
+    assert len(server.asked) == 1
+
+
 def test_no_server_at_all_is_said_in_words(server: Server) -> None:
     policy = server.policy(retries=1, allow=["127.0.0.1:1"])
     with RemoteFile("http://127.0.0.1:1/a", policy=policy) as file, pytest.raises(Unreachable, match="refused"):

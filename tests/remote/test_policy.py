@@ -223,6 +223,15 @@ def test_a_recipe_that_names_no_host_is_wrong_at_the_line_of_the_address(tmp_pat
     assert 'allow = ["a.example"]' in told
 
 
+def test_a_password_in_an_address_is_not_shown_with_its_line(tmp_path: Path) -> None:
+    from dataengine import plan
+
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("https://", "https://me:canary@"))
+    with pytest.raises(RecipeError) as caught:
+        plan.make(recipe.load(tmp_path / "recipe.toml"), tmp_path / "run")
+    assert "recipe.toml:5:9" in str(caught.value) and "canary" not in str(caught.value)
+
+
 def test_a_wrong_entry_and_a_secret_in_the_open_are_wrong_at_their_lines(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(
         RECIPE + '[network]\nallow = ["https://a.example/x"]\ntokens = { "a.example" = "canary-77" }\n'
