@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,18 @@ from tests.remote.server import Server, serving
 
 CERTIFICATE = Path(__file__).with_name("certificates") / "localhost.pem"
 """Made for these tests with openssl, for the name localhost alone; nobody else trusts it."""
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should a check ever fail to refuse an address, the test fails before anything leaves this machine."""
+    connect = socket.create_connection
+
+    def guarded(address: tuple[str, int], *arguments: object, **more: object) -> socket.socket:
+        assert address[0].startswith("127."), f"a connection to {address[0]} was about to be made"
+        return connect(address, *arguments, **more)
+
+    monkeypatch.setattr("socket.create_connection", guarded)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -70,6 +71,14 @@ def test_a_body_that_ends_before_its_stated_length_is_not_the_end_of_the_object(
         assert file.read(1000) == DATA[:1000]
         with pytest.raises(Unreachable, match=r"ended early|no answer"):
             file.read()
+
+
+def test_connections_that_bring_nothing_at_all_come_to_an_end(server: Server) -> None:
+    url, server.cut, server.cuts = server.put("/a", DATA), 1, 50
+    server.rng = SimpleNamespace(randint=lambda low, high: low)
+    with RemoteFile(url, policy=server.policy()) as file, pytest.raises(Unreachable, match="5 attempts"):
+        file.read()
+    assert len(server.asked) == 5
 
 
 def test_a_range_other_than_the_one_asked_for_is_not_taken(server: Server) -> None:

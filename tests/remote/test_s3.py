@@ -114,6 +114,13 @@ def test_parquet_is_read_by_its_row_groups(server: S3Server, tmp_path: Path) -> 
     assert len(rows) == 3000 and not refused
 
 
+def test_a_dataset_of_the_hub_may_lie_in_a_bucket(server: S3Server, tmp_path: Path) -> None:
+    card = b"---\nconfigs:\n- config_name: default\n  data_files: few/*.jsonl\n---\n"
+    server.objects |= {"bucket/ds/README.md": card, "bucket/ds/few/a.jsonl": lines(5), "bucket/ds/b.jsonl": lines(7)}
+    rows, refused = read("read.huggingface", tmp_path, folder="s3://bucket/ds")
+    assert len(rows) == 5 and not refused and rows[0]["origin"].startswith("s3://bucket/ds/few/a.jsonl")
+
+
 def test_a_list_may_name_objects_of_a_bucket(server: S3Server, tmp_path: Path) -> None:
     server.objects |= {"bucket/data/a.jsonl": lines(5), "bucket/data/b.jsonl": lines(7)}
     (tmp_path / "some.paths").write_text("data/a.jsonl\ndata/b.jsonl\ndata/none.jsonl\n")

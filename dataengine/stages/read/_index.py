@@ -19,14 +19,11 @@ from io import RawIOBase
 from dataengine.errors import InputError
 from dataengine.stage import Piece
 from dataengine.stages.read._found import Found, ends
-from dataengine.stages.read._lists import lines_of, targets
+from dataengine.stages.read._lists import lines_of, targets, weighed
 
 INDEX_ENDINGS = tuple(name + codec for name in (".cdxj", ".cdx") for codec in ("", ".gz", ".bz2", ".xz", ".zst"))
 
 _NAMES = (("filename", "offset", "length"), ("warc_filename", "warc_record_offset", "warc_record_length"))
-
-Places = dict[str, dict[int, int]]
-"""Archive -> offset of a record -> its length in bytes."""
 
 
 def is_index(path: str) -> bool:
@@ -42,11 +39,16 @@ def indexed(
 
     Raises InputError for a line that says no place; Unreachable where a server is in trouble.
     """
-    places = _places(file)
-    found = targets(file, prefix, ((number, name) for name, (number, _) in places.items()), local)
-    named = {one.path: name for name, one in zip(places, found, strict=True)}
-    for archive in choose(sorted(found, key=lambda one: one.origin)):
-        for start, end in _stretches(places[named[archive.path]][1], split_bytes):
+    archives: dict[str, tuple[Found, dict[int, int]]] = {}
+    for name, (number, records) in _places(file).items():
+        matches = targets(file, prefix, [(number, name)], local)
+        if len(matches) != 1:
+            raise InputError(f"{name[:100]!a} is {len(matches)} files", where=f"{file.origin}:{number}",
+                             expected="the name of one archive")
+        archives.setdefault(matches[0].path, (matches[0], {}))[1].update(records)
+    chosen = choose(sorted((archive for archive, _ in archives.values()), key=lambda archive: archive.origin))
+    for archive in weighed(chosen):  # which asks whether the prefix is right
+        for start, end in _stretches(archives[archive.path][1], split_bytes):
             yield Piece(archive.path, archive.origin, start, end, end - start, archive.stamp)
 
 

@@ -88,6 +88,24 @@ def test_of_parquet_only_the_footer_and_the_columns_asked_for_are_fetched(server
     assert text < server.served["/a.parquet"] < text * 1.4 < len(data) / 2
 
 
+@pytest.mark.parametrize("name", ["parquet", "zip", "warc", "packed lines"])
+def test_trouble_of_the_network_is_never_taken_for_damage(name: str, server: Server, tmp_path: Path) -> None:
+    reader, file, data, config = SOURCES[name]
+    found = stage.load(reader)
+    settings = found.config(paths=server.put(f"/{file}", data), **config)
+    pieces = list(found.pieces(settings, tmp_path))
+    server.errors[f"/{file}"] = [503] * 99
+    with pytest.raises(Unreachable):
+        list(found(pieces[-1], settings))
+    del server.errors[f"/{file}"]
+    server.put(f"/{file}", data[:-1] + b"x")
+    with pytest.raises(InputError, match="changed since"):
+        list(found(pieces[-1], settings))
+    del server.objects[f"/{file}"]
+    (gone,) = list(found(pieces[-1], settings))
+    assert gone.reason == "unreachable" and "404" in gone.detail
+
+
 def test_a_server_without_ranges_is_read_in_one_piece(server: Server, tmp_path: Path) -> None:
     server.ranges = False
     url = server.put("/a.jsonl", lines())
@@ -285,7 +303,7 @@ def test_only_the_records_that_an_index_names_are_fetched(server: Server, tmp_pa
     rows, refused = read("read.warc", tmp_path, paths="few.cdxj", prefix=server.url("/"))
     assert not refused and [row["url"].rpartition("/")[2] for row in rows] == ["0", "3", "4", "39"] * 2
     assert [row["origin"].rpartition("/")[2][0] for row in rows] == ["a"] * 4 + ["b"] * 4
-    assert sum(server.served.values()) == 2 * sum(len(members[number]) for number in chosen)
+    assert sum(server.served.values()) == 2 * sum(len(members[number]) for number in chosen) + 1  # the plan looked
     assert server.connections == 1
     limited, _ = read("read.warc", tmp_path, paths="few.cdxj", prefix=server.url("/"), limit=1)
     assert limited == rows[:4]
@@ -297,6 +315,18 @@ def test_an_index_of_archives_on_disk_needs_no_network(tmp_path: Path) -> None:
     (tmp_path / "a.cdxj").write_text("\n".join(index_of(members, "a.warc.gz", "json")[:9]))
     rows, refused = read("read.warc", tmp_path, paths="a.cdxj")
     assert len(rows) == 4 and not refused
+
+
+def test_an_index_below_a_wrong_prefix_is_found_by_the_plan(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.cdxj").write_text('{"filename": "a.warc.gz", "offset": 0, "length": 5}')
+    with pytest.raises(InputError, match="none of the objects"):
+        read("read.warc", tmp_path, paths="a.cdxj", prefix=server.url("/wrong/"))
+    (tmp_path / "folder").mkdir()
+    for name in "ab":
+        (tmp_path / f"folder/{name}.warc.gz").write_bytes(b"")
+    (tmp_path / "b.cdxj").write_text('{"filename": "folder", "offset": 0, "length": 5}')
+    with pytest.raises(InputError, match="is 2 files"):
+        read("read.warc", tmp_path, paths="b.cdxj")
 
 
 def test_a_place_where_no_record_begins_is_refused(server: Server, tmp_path: Path) -> None:
