@@ -3,7 +3,7 @@
     DataEngineError            exit code
     ├── RecipeError            2   the recipe's text is wrong (all its problems at once)
     ├── PlanError              2   the recipe reads well but cannot be run
-    ├── InputError             2   a file or folder the recipe names cannot be read
+    ├── InputError             2   a file, folder or address the recipe names cannot be read
     ├── QueryRefused           2   SQL outside what a run allows
     ├── RunNotFound            2   no run at this place
     ├── RunLocked              1   another process is writing this run
@@ -11,6 +11,7 @@
     ├── RunFailed              1   a task could not be completed
     │   ├── StageError         1   a stage broke its contract
     │   ├── AccountingError    1   rows in are not kept + dropped + quarantined
+    │   ├── Unreachable        1   a server does not answer, however often it is asked
     │   └── NotDeterministic   1   the same task gave other bytes the second time
     └── QuarantineExceeded     3   more bad records than the recipe allows
 
@@ -107,6 +108,10 @@ class InputError(DataEngineError):
     exit_code = 2
 
 
+class CredentialsShown(InputError):
+    """An address holds a password or a signature. The line of the recipe that has it is not shown."""
+
+
 class QueryRefused(DataEngineError):
     """The query is wrong, or reaches for something outside the run."""
 
@@ -137,6 +142,10 @@ class StageError(RunFailed):
 
 class AccountingError(RunFailed):
     """Rows in are not rows kept + dropped + quarantined."""
+
+
+class Unreachable(RunFailed):
+    """A server does not answer as it should, however often it is asked. Trouble that passes: run again."""
 
 
 class NotDeterministic(RunFailed):

@@ -99,6 +99,9 @@ def write_recipe(folder: Path, out: Path) -> str:
 
 
 def _lanes(where: str, base: Path) -> Iterator[Lane]:
+    if dataset := _dataset_lane(where, base):
+        yield dataset
+        return
     yield from _json_lanes(where, base)
     yield from _parquet_lanes(where, base)
     for name, reader, about, stages in (
@@ -117,6 +120,26 @@ def _lanes(where: str, base: Path) -> Iterator[Lane]:
         paths = [where] if not _weights("read.warc", where, base) else [f"{_literal(where)}/**/*.wet*"]
         blocks = _read("wet", "read.wet", paths) + _prose("wet")
         yield Lane("wet", "WET archives, the text of web pages", weights, blocks)
+
+
+def _dataset_lane(where: str, base: Path) -> Lane | None:
+    """The one lane of a folder that is a dataset of the Hugging Face hub."""
+    from dataengine.init_dataset import find_dataset
+
+    found = find_dataset(where, base)
+    if found is None:
+        return None
+    settings = [("split", string(found.split), f"there is {', '.join(found.splits)}")]
+    if found.chat:
+        settings.append(("messages", string(found.chat), "the column that holds the conversation"))
+    else:
+        settings += _fields(_text_field(found.records), _url_field(found.records))
+    blocks = _table("[[data.dataset]]", 'the lane "dataset": its first block reads', [
+        ("stage", '"read.huggingface"', "its README.md, state.json or file names say which files make up a split"),
+        ("folder", string(_plain(where)), "relative paths start at this recipe's folder"), *settings,
+    ])
+    return Lane("dataset", "a dataset in the layout of the Hugging Face hub", found.sizes,
+                blocks + ("" if found.chat else _prose("dataset")))
 
 
 def _sizes(files: Sequence[Found]) -> dict[str, int]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import shards
-from dataengine.errors import InputError, Problem, RecipeError
+from dataengine import remote, shards
+from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
 from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
@@ -71,8 +71,8 @@ class _Planner:
             raise RecipeError(self.problems)
         return Plan(self.recipe, self.out, tuple(self.segments))
 
-    def problem(self, path: str, found: str, expected: str = "", write: str = "") -> None:
-        self.problems.append(self.recipe.problem(path, found, expected, write))
+    def problem(self, path: str, found: str, expected: str = "", write: str = "", *, show_line: bool = True) -> None:
+        self.problems.append(self.recipe.problem(path, found, expected, write, show_line=show_line))
 
     def add(
         self,
@@ -160,6 +160,8 @@ class _Planner:
             "columns_all": stored,
             "audit": self.audit,
         }
+        if blocks[0].stage.kind == "read" and self.recipe.network.allow:
+            common["network"] = self.recipe.network.model_dump(mode="json")  # secrets by their names
         first, last = blocks[0].index, blocks[-1].index
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
         if blocks[0].stage.kind == "read":
@@ -268,14 +270,16 @@ class _Planner:
         """What the reader finds; files that are not there are a problem at their line."""
         assert block.stage.pieces is not None, "a reader has pieces"
         try:
-            yield from block.stage.pieces(config, self.recipe.base)
+            with remote.using(self.recipe.network):
+                yield from block.stage.pieces(config, self.recipe.base)
         except InputError as error:
-            named = "paths" if "paths" in type(config).model_fields else "stage"
+            named = next((name for name in ("paths", "folder") if name in type(config).model_fields), "stage")
             self.problem(
                 f"data.{block.lane}[{block.index}].{named}",
                 f"{error.where}: {error.found}".removeprefix(": "),
                 error.expected,
                 error.write,
+                show_line=not isinstance(error, CredentialsShown),
             )
 
     # --- steps and columns ---

@@ -24,6 +24,7 @@ from dataengine import locate, references, stage, typed, words
 from dataengine.document import Document, Place
 from dataengine.errors import InputError, Problem, RecipeError
 from dataengine.references import Draft, Parts
+from dataengine.remote.policy import NetworkConfig
 from dataengine.tables import (
     ClassifierConfig,
     Lanes,
@@ -91,15 +92,18 @@ class Recipe:
     mixes: Mapping[str, MixConfig]
     trains: Mapping[str, TrainConfig]
     run: RunConfig
+    network: NetworkConfig
     _document: Document = field(repr=False, compare=False)
 
-    def problem(self, path: str, found: str, expected: str = "", write: str = "") -> Problem:
+    def problem(
+        self, path: str, found: str, expected: str = "", write: str = "", *, show_line: bool = True
+    ) -> Problem:
         """A problem at `path` (``data.web[3].min_words``, ``mix.broad.weights.web``), with its place in the text.
 
         For those who find what is wrong later, such as the planner. What is not in the text is shown at the nearest
         table around it.
         """
-        return self._document.problem(locate.parse(path), found, expected, write)
+        return self._document.problem(locate.parse(path), found, expected, write, show_line=show_line)
 
 
 def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) -> Recipe:
@@ -127,6 +131,7 @@ def _read(document: Document, path: Path) -> Recipe | None:
     tree = document.tree
     head = typed.validate(document, Head, {key: tree[key] for key in ("name", "seed") if key in tree}, (), "the recipe")
     run = _single(document, "run", RunConfig)
+    network = _single(document, "network", NetworkConfig)
     parts = Parts(
         lanes=_drafts(document),
         classifiers=_named(document, "classifier"), mixes=_named(document, "mix"), trains=_named(document, "train"),
@@ -136,11 +141,12 @@ def _read(document: Document, path: Path) -> Recipe | None:
     trains = _shapes(document, parts.trains, base)
     if document.problems:
         return None
-    assert head is not None and run is not None  # else there was a problem
+    assert head is not None and run is not None and network is not None  # else there was a problem
     return Recipe(
         name=head.name, seed=head.seed, file=path, base=base,
         lanes={lane: _blocks(lane, drafts, head.seed) for lane, drafts in parts.lanes.items()},
         classifiers=parts.classifiers, tokenizer=parts.tokenizer, mixes=parts.mixes, trains=trains, run=run,
+        network=network,
         _document=document,
     )
 
@@ -148,7 +154,7 @@ def _read(document: Document, path: Path) -> Recipe | None:
 TOP = {
     "name": "name = ...", "seed": "seed = ...", "vars": "[vars]", "extends": "extends = ...",
     "profiles": "[profiles.NAME]", "data": "[[data.NAME]]", "classifier": "[classifier.NAME]",
-    "tokenizer": "[tokenizer]", "mix": "[mix.NAME]", "train": "[train.NAME]", "run": "[run]",
+    "tokenizer": "[tokenizer]", "mix": "[mix.NAME]", "train": "[train.NAME]", "run": "[run]", "network": "[network]",
 }
 """What a recipe may hold, and how it is written."""
 
@@ -166,7 +172,7 @@ def _known_tables(document: Document) -> None:
 
 
 def _single(document: Document, table: str, model: type[Model]) -> Model | None:
-    """``[tokenizer]`` or ``[run]``."""
+    """``[tokenizer]``, ``[run]`` or ``[network]``."""
     values = document.tree.get(table, {})
     if not isinstance(values, dict):
         document.report((table,), f"{words.a_value(values)} where a table stands", f"a table [{table}]")

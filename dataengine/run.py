@@ -27,11 +27,14 @@ from dataengine.faults import fault
 from dataengine.going_on import Start
 from dataengine.plan import Plan, Task, TaskRef
 from dataengine.run_folder import empty, locked, make_writable, refuse_other_format
-from dataengine.tasks import READING, STARTING, WRITING
+from dataengine.tasks import READING, STARTING, WAITING, WRITING
 
 DRAIN_SECONDS = 10
 """After the first Ctrl-C, running tasks get so long to finish."""
 DISK_RETRIES = 3
+NETWORK_RETRIES = 2
+"""How often a task is done again whose server did not answer, when others had their turn: with the default patience
+after 20 and 80 seconds, beside half a minute within the task."""
 POISON_LIMIT = 64
 """A task with more killing records than this is not bad luck; the run stops and says so."""
 TRIES = 3
@@ -84,6 +87,8 @@ class Search:
     disk_errors: int = 0
     stored: Start | None = None
     """Where the task goes on from stored rows. Where that did not work it begins at its input."""
+    unreachable: int = 0
+    """How often a server did not answer."""
 
 
 def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = None) -> int:
@@ -240,10 +245,16 @@ class Driver:
             self.watcher.task_done(task.ref.segment, manifest)
 
     def _failed(self, number: int, search: Search, error: dict[str, Any]) -> None:
-        """An error in words: the disk gets a few tries, everything else ends the run."""
+        """An error in words: disk and network get a few tries, everything else ends the run."""
         kind = error.pop("failed")
         if search.stored and kind == "CorruptShard":
             self._from_its_input(number, search)
+            return
+        if kind == "Unreachable" and search.unreachable < NETWORK_RETRIES:
+            search.unreachable += 1
+            self.searches[number] = search
+            rest = 10 * self.plan.recipe.network.first_wait * 4**search.unreachable
+            heapq.heappush(self.later, (time.monotonic() + rest, number))
             return
         if (
             kind == "OSError"
@@ -286,7 +297,7 @@ class Driver:
         elif event.row == READING and "split" in search.task.body:
             if search.losses[event.batch, READING] > 1:
                 search.poison[str(event.batch)] = event.reason
-        elif event.row in (READING, STARTING, WRITING) or event.batch in search.careful:
+        elif event.row in (READING, STARTING, WAITING, WRITING) or event.batch in search.careful:
             return False
         else:
             search.careful.add(event.batch)

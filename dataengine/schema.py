@@ -14,6 +14,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from dataengine import stage
 from dataengine.recipe import NAMED, PART_NAME, From, Head
+from dataengine.remote.policy import NetworkConfig
 from dataengine.tables import RunConfig, TokenizerConfig
 
 Schema = dict[str, Any]
@@ -25,14 +26,15 @@ def recipe_schema() -> Schema:
     """The schema of a recipe. A recipe that `extends` another may leave out what the other has."""
     definitions: Schema = {"variable": VARIABLE | {"description": "Text with a variable in it, such as ${name}."}}
     tables = {name: _of(model, definitions, name) for name, model in NAMED.items()}
-    tables |= {"tokenizer": _of(TokenizerConfig, definitions, "tokenizer"), "run": _of(RunConfig, definitions, "run")}
+    single = {"tokenizer": TokenizerConfig, "run": RunConfig, "network": NetworkConfig}
+    tables |= {name: _of(model, definitions, name) for name, model in single.items()}
     required = {name: table.pop("required") for name, table in tables.items() if "required" in table}
     definitions |= tables | {"block": {"oneOf": list(_blocks(definitions)), "discriminator": {"propertyName": "stage"}}}
     head = _of(Head, definitions, "head")["properties"]
     parts: Schema = head | {
         "data": _by_name(_LANE, "Lanes: ordered lists of blocks. The first block reads, or takes `from` other lanes."),
         **{name: _by_name(_ref(name), tables[name]["description"]) for name in NAMED},
-        "tokenizer": _ref("tokenizer"), "run": _ref("run"),
+        **{name: _ref(name) for name in single},
         "vars": {"type": "object", "additionalProperties": {"type": ["string", "number"]},
                  "description": "Variables: ${name} in any text stands for the value."},
     }

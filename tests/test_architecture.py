@@ -27,6 +27,7 @@ FLOORS = [
         "verify",
         "doctor",
         "init",
+        "init_dataset",
         "schema",
         "progress",
         "open_run",
@@ -37,11 +38,11 @@ FLOORS = [
     {"plan", "planned", "sql"},
     {"recipe", "ledger"},
     {"classifier"},
-    {"document", "tables", "references", "typed", "words", "locate", "secret"},
+    {"document", "tables", "references", "typed", "words", "locate"},
     {"stages"},
     {"stage", "shards", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
-     "fasttext_file", "pii"},
-    {"kernels", "errors", "faults", "version", "threads"},
+     "fasttext_file", "pii", "remote"},
+    {"kernels", "errors", "faults", "version", "threads", "secret"},
 ]
 """From the top. A module may import from its own floor and from those below."""
 

@@ -222,3 +222,32 @@ def test_of_xml_files_the_dumps_of_a_wiki_get_a_lane(tmp_path):
     assert stages(made, "wiki") == ["read.wikipedia", *PROSE]
     assert origins(made, "wiki") == ["mine/dewiki-pages-articles.xml.bz2"]
     assert "1 file of other kinds: .xml 1" in said
+
+
+def test_a_dataset_of_the_hub_is_read_as_what_it_is(tmp_path):
+    rows = [{"id": number, "article": "a long text", "url": "https://example.org/"} for number in range(3)]
+    write(tmp_path / "mine/few/one.jsonl", *rows)
+    write(tmp_path / "mine/few/two.jsonl", *rows)
+    (tmp_path / "mine/README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - {split: test, path: few/one.jsonl}\n"
+        "  - {split: train, path: few/two.jsonl}\n---\n")
+    made = loaded(tmp_path / "mine", tmp_path / "recipe.toml")
+    assert list(made.lanes) == ["dataset", "corpus"]
+    config = made.lanes["dataset"][0].config
+    assert (config.folder, config.split, config.text, config.url) == ("mine", "train", "article", "url")
+    assert origins(made, "dataset") == ["mine/few/two.jsonl"]
+
+
+def test_conversations_of_a_dataset_are_kept_as_such(tmp_path):
+    import pyarrow as pa
+
+    talk = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "ho"}]
+    table = pa.table({"picture": [b"x" * 100], "conversations": [talk]})
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    with pa.ipc.new_stream(mine / "data-00000-of-00001.arrow", table.schema) as writer:
+        writer.write_table(table)
+    (mine / "state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": null}')
+    made = loaded(mine, tmp_path / "recipe.toml")
+    assert stages(made, "dataset") == ["read.huggingface"]
+    assert made.lanes["dataset"][0].config.messages == "conversations"

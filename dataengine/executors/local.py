@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil
 
-from dataengine.tasks import STARTING
+from dataengine.tasks import STARTING, WAITING
 from dataengine.threads import THREAD_VARIABLES
 from dataengine.worker import CURSOR
 
@@ -238,7 +238,7 @@ class LocalExecutor:
             return
         try:
             place, now, cpu = worker.place(), time.monotonic(), _cpu(worker)
-            if place != worker.seen or place[1] == STARTING:
+            if place != worker.seen or place[1] in (STARTING, WAITING):
                 worker.seen, worker.since, worker.since_cpu = place, now, cpu
             elif cpu - worker.since_cpu > worker.patience or now - worker.since > IDLE_PATIENCE * worker.patience:
                 worker.killed_for = "timeout"

@@ -31,9 +31,10 @@ KINDS = {
 }
 
 
-READING, PROCESSING, WRITING, STARTING = -1, -2, -3, -4
+READING, PROCESSING, WRITING, STARTING, WAITING = -1, -2, -3, -4, -5
 """What a worker's cursor says in place of a row: the next batch is being read, a batch is worked on as a whole, its
-rows are being written, or nothing has been read yet (stages are loaded, kernels compiled: no clock runs)."""
+rows are being written, nothing has been read yet (stages are loaded, kernels compiled: no clock runs), or the reader
+waits for a server (which bounds its own time: no clock runs either)."""
 
 
 @dataclass

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from dataengine import shards
+from dataengine import remote, shards
 from dataengine.errors import DataEngineError, InputError, StageError
 from dataengine.shards import PLACE, content_bytes, cut
-from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage
-from dataengine.tasks import READING, Job
+from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage, watch_waits
+from dataengine.tasks import READING, WAITING, Job
 from dataengine.tasks.columns import FusedStep, constant
 from dataengine.tasks.fused import Cursor, Outcome, nothing, refuse
 
@@ -106,6 +106,8 @@ def merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 def read_split(job: Job, reader: FusedStep, schema: pa.Schema, cursor: Cursor) -> Iterator[pa.RecordBatch | Refused]:
     """What the reader gives, piece after piece. Where it is known to die, the rest of the piece is refused."""
+    remote.use(remote.NetworkConfig.model_validate(job.body.get("network", {})))
+    watch_waits(lambda waits: cursor.report(WAITING if waits else READING))
     for spec in job.body["split"]:
         piece = Piece(**spec)
         items = read_piece(piece, reader, schema)
@@ -160,7 +162,7 @@ def said(items: Iterator[Any], stage: Stage, piece: Piece) -> Iterator[Any]:
 
 def changed(piece: Piece) -> None:
     """Raise InputError if the file is not the one that was planned: its rows would be neither the old nor the new."""
-    if piece.path and piece.stamp:
+    if piece.path and piece.stamp and not remote.is_remote(piece.path):  # which sees to it itself, answer by answer
         found = os.stat(piece.path)
         if piece.stamp != f"{found.st_size}-{found.st_mtime_ns}":
             raise InputError(

@@ -98,7 +98,7 @@ BAD_RECIPES = {
         'name = "x"\n' + LANE + "[[data.web]]\nstage = 'filter.url'\npatterns = ['(?=x)']\n", "RE2"),
     "a path that holds NUL": ('name = "x"\n' + LANE.replace("docs", "\\u0000"), "no path"),
     "a path of 5,000 letters": ('name = "x"\n' + LANE.replace("docs", "x" * 5000), "no such file"),
-    "an address": ('name = "x"\n' + LANE.replace("docs.jsonl", "http://169.254.169.254/x"), "address"),
+    "an address": ('name = "x"\n' + LANE.replace("docs.jsonl", "http://169.254.169.254/x"), "not among the hosts"),
     "a pattern without end": ('name = "x"\n' + LANE.replace("docs.jsonl", "[[[[*"), "matches no file"),
     "an expression nested 5,000 deep": (
         'name = "x"\n' + LANE + f'[[data.web]]\nstage = "filter.where"\nwhere = "{"(" * 5000}true{")" * 5000}"\n',

@@ -13,11 +13,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import FileIO
+from io import RawIOBase
 from typing import IO
 
 from dataengine.stage import Piece, Refused
 from dataengine.stages.read._documents import bounded
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._open import Damage, Stream, opened, refusal
 
 _TARS = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz")
@@ -35,7 +36,7 @@ class Member:
 
 
 def is_archive(path: str) -> bool:
-    return path.lower().endswith(ARCHIVE_SUFFIXES)
+    return ends(path, ARCHIVE_SUFFIXES)
 
 
 def members(piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
@@ -43,7 +44,7 @@ def members(piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator
 
     A member longer than `limit` is refused without being unpacked further.
     """
-    read = _tar if piece.path.lower().endswith(_TARS) else _zip
+    read = _tar if ends(piece.path, _TARS) else _zip
     try:
         with opened(piece) as file:
             yield from read(file, piece, limit, wanted)
@@ -68,7 +69,7 @@ def _unsafe(piece: Piece, path: str, what: str) -> Refused:
 # --- zip --------------------------------------------------------------------------------------------------------------
 
 
-def _zip(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
+def _zip(file: RawIOBase, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
@@ -147,7 +148,7 @@ class _Forward:
             pass
 
 
-def _tar(file: FileIO, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
+def _tar(file: RawIOBase, piece: Piece, limit: int, wanted: Callable[[str], bool]) -> Iterator[Member | Refused]:
     forward = _Forward(Stream(file, piece.path), limit)
     try:
         archive = tarfile.TarFile(fileobj=forward, mode="r", errors="surrogateescape")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from dataengine.stage import Piece
 from dataengine.stages.read._files import CODEC_ENDINGS
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._open import Damage, Stream, opened, read_some
 
 MOST_UNREADABLE = 0.05
@@ -36,7 +37,7 @@ def content(piece: Piece, limit: int) -> bytes:
     Raises Damage, with ``too_large`` among its reasons: of a longer file `limit` bytes and two blocks are held.
     """
     with opened(piece) as file:
-        if not piece.path.lower().endswith(CODEC_ENDINGS):
+        if not ends(piece.path, CODEC_ENDINGS):
             return bounded(iter(lambda: read_some(file, 1 << 20), b""), limit)
         return bounded(Stream(file, piece.path).blocks(), limit)
 

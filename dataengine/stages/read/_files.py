@@ -13,12 +13,18 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import ByteSize, Field
 
+from dataengine import remote
 from dataengine.errors import InputError
 from dataengine.stage import Piece, StageConfig
+from dataengine.stages.read._addresses import addressed
+from dataengine.stages.read._found import Found, ranges, whole
+from dataengine.stages.read._lists import LIST_ENDINGS, is_list, listed, weighed
+
+__all__ = ["CODEC_ENDINGS", "FileConfig", "Found", "Size", "files", "find", "pieces", "ranges", "suffixes", "whole"]
 
 CODEC_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 """Of packed files, which are read as a whole."""
@@ -31,24 +37,17 @@ class FileConfig(StageConfig):
     """What every reader of files is told."""
 
     paths: str | Annotated[tuple[str, ...], Field(min_length=1)]
-    """Files, folders (walked to the bottom, by the suffixes of the format) or globs with `*`, `?`, `[...]` and `**`."""
+    """Files, folders (walked to the bottom, by the suffixes of the format), globs with `*`, `?`, `[...]` and `**`,
+    addresses (`https://`, `http://`, `s3://`) of hosts that `[network]` allows, or lists of any of them: `*.paths`,
+    also packed, one path a line."""
+    prefix: str = ""
+    """What the lines of a list are relative to; where nothing is said, the host of the list, or the recipe's folder."""
+    share: float = Field(1.0, gt=0, le=1)
+    """Of the files found, this share, chosen by a hash of their names: always the same ones."""
+    limit: int | None = Field(None, ge=1)
+    """At most so many files, the first ones in the order of their names."""
     max_record_bytes: Size = ByteSize(20 * 2**20)
     """Longest record. A longer one is quarantined as `too_large` and never held in memory."""
-
-
-class Found(NamedTuple):
-    """A file the recipe means."""
-
-    path: str
-    """Absolute. Bytes that are not UTF-8 are lone surrogates, as `os.fsdecode` gives them."""
-    origin: str
-    size: int
-    mtime_ns: int
-    regular: bool
-
-    @property
-    def stamp(self) -> str:
-        return f"{self.size}-{self.mtime_ns}" if self.regular else ""
 
 
 def suffixes(*names: str) -> tuple[str, ...]:
@@ -72,24 +71,36 @@ def find(paths: str | Iterable[str], base: Path, endings: tuple[str, ...], names
     return sorted(found.values(), key=lambda file: (file.origin, file.path))
 
 
-def pieces(paths: str | Iterable[str], base: Path, endings: tuple[str, ...]) -> Iterator[Piece]:
+def files(config: FileConfig, base: Path, endings: tuple[str, ...], names: tuple[str, ...] = ()) -> list[Found]:
+    """What `find` finds for `paths`, with the files that lists among them name; of these `share` and `limit`."""
+    given = (config.paths,) if isinstance(config.paths, str) else config.paths
+    plain = [path for path in given if not is_list(path)]
+    found = {file.path: file for file in find(plain, base, endings, names)} if plain else {}
+    for path in given:
+        for file in find(path, base, LIST_ENDINGS) if is_list(path) else ():
+            local = lambda target: find(target, base, endings, names)  # noqa: E731
+            found.update((file.path, file) for file in listed(file, config.prefix, local))
+    return weighed(chosen(config, sorted(found.values(), key=lambda file: (file.origin, file.path))))
+
+
+def chosen(config: FileConfig, found: list[Found]) -> list[Found]:
+    """Of these files what `share` and `limit` leave."""
+    import xxhash
+
+    left = found
+    if config.share < 1:
+        most = config.share * 2**64
+        left = [file for file in found if xxhash.xxh3_64_intdigest(file.origin.encode()) < most]
+    if found and not left:
+        raise InputError(f"share = {config.share:g} leaves none of {len(found)} files", where=found[0].origin,
+                         expected="a larger share, or none")
+    return left[:config.limit]
+
+
+def pieces(config: FileConfig, base: Path, endings: tuple[str, ...]) -> Iterator[Piece]:
     """One piece a file."""
-    for file in find(paths, base, endings):
+    for file in files(config, base, endings):
         yield whole(file)
-
-
-def whole(file: Found) -> Piece:
-    """The piece that is all of a file."""
-    return Piece(file.path, file.origin, weight=file.size, stamp=file.stamp)
-
-
-def ranges(file: Found, size: int) -> Iterator[Piece]:
-    """Pieces of `size` bytes; the last one is open-ended."""
-    starts = range(0, max(1, file.size), size)
-    for start in starts:
-        last = start == starts[-1]
-        yield Piece(file.path, file.origin, start, -1 if last else start + size,
-                    min(size, file.size - start), file.stamp)
 
 
 def shown(path: str) -> str:
@@ -98,8 +109,8 @@ def shown(path: str) -> str:
 
 
 def _matches(path: str, root: str, endings: tuple[str, ...]) -> list[Found]:
-    if "://" in path:
-        raise InputError("this is an address; files are read from disk", where=path, expected="a local path")
+    if remote.is_remote(path):
+        return addressed(path, endings)
     if not path or "\0" in path:
         raise InputError("this is no path", where=repr(path), expected="a file, a folder or a glob")
     full = os.path.join(root, os.path.expanduser(path))

@@ -13,16 +13,17 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
+from io import FileIO, RawIOBase
 from typing import Any, BinaryIO
 
+from dataengine import remote
 from dataengine.errors import InputError
 from dataengine.stage import Piece, Refused
 
 BLOCK = 1 << 20
 """Bytes read at a time. Larger blocks were not faster."""
 
-FILE_REFUSES = ("not_regular_file", "io_error", "truncated", "corrupt", "too_large")
+FILE_REFUSES = ("not_regular_file", "io_error", "truncated", "corrupt", "too_large", "unreachable")
 """The reasons every reader of files may give."""
 
 _TRIES = 3
@@ -37,11 +38,16 @@ class Damage(Exception):
 
 
 @contextmanager
-def opened(piece: Piece) -> Iterator[FileIO]:
+def opened(piece: Piece) -> Iterator[RawIOBase]:
     """The piece's file, for reading. Raises Damage (``not_regular_file``, ``io_error``), never waits on a pipe.
 
-    Raises InputError where the file is not the one that was planned with.
+    Raises InputError where the file is not the one that was planned with. A remote object raises Damage
+    (``unreachable``, ``too_large``) behind what it gave, and Unreachable where its server is in trouble.
     """
+    if remote.is_remote(piece.path):
+        with _opened_remote(piece) as file:
+            yield file
+        return
     try:
         if not stat.S_ISREG(os.stat(piece.path).st_mode):
             raise Damage("not_regular_file", "a folder, pipe or device, not a file")
@@ -60,6 +66,18 @@ def opened(piece: Piece) -> Iterator[FileIO]:
             raise InputError("the file changed since the run was planned", where=piece.origin,
                              write="run again: the plan is made anew")
         yield file
+
+
+@contextmanager
+def _opened_remote(piece: Piece) -> Iterator[RawIOBase]:
+    from dataengine.remote.file import RemoteFile
+    from dataengine.remote.http import Refused as Gone
+
+    try:
+        with RemoteFile(piece.path, piece.stamp) as file:
+            yield file
+    except Gone as gone:
+        raise Damage(gone.reason, gone.why) from None
 
 
 def refusal(origin: str, damage: Damage, raw: bytes = b"") -> Refused:
@@ -224,7 +242,7 @@ class Stream:
     Raises Damage from `read` and `next_member` after all bytes before the damage were given; `resync` goes on.
     """
 
-    def __init__(self, file: FileIO, name: str = "", start: int = 0, codec: Codec | None = None) -> None:
+    def __init__(self, file: RawIOBase, name: str = "", start: int = 0, codec: Codec | None = None) -> None:
         self._file = file
         self._buffer = b""
         self._at = 0

@@ -24,10 +24,9 @@ class Rows:
     """Collects rows; `take` makes a batch of them."""
 
     def __init__(self, columns: Mapping[str, str]) -> None:
-        import pyarrow as pa
+        from dataengine.shards import arrow_schema
 
-        kinds = {"origin": "string", **columns}
-        self.schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
+        self.schema = arrow_schema({"origin": "string", **columns})
         self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
 

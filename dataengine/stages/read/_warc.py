@@ -17,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import FileIO
+from io import RawIOBase
 from typing import NamedTuple
 
 from dataengine.stages.read._http import parse_headers
@@ -62,24 +62,27 @@ class Fault:
     """Of the record, where its header could be read."""
 
 
-def records(file: FileIO, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20) -> Iterator[Record | Fault]:
+def records(
+    file: RawIOBase, name: str, start: int = 0, end: int = -1, limit: int = 20 << 20, exact: bool = False
+) -> Iterator[Record | Fault]:
     """The records that begin within bytes `start` to `end` of a plain file, or all of a packed one.
 
+    `exact`: `file` is packed and ends at `end`, and a member begins at `start`, as an index says.
     Memory: `limit` and two blocks. Raises Damage ``io_error`` alone; every other trouble is a Fault.
     """
     try:
-        stream = _stream(file, name)
+        stream = Stream(file, name, start) if exact else _stream(file, name)
     except Damage as damage:
-        yield Fault("0", damage.reason, damage.detail)
+        yield Fault(str(start), damage.reason, damage.detail)
         return
-    if start and (stream.codec or isinstance(stream, _Lz4)):
+    if start and not exact and (stream.codec or isinstance(stream, _Lz4)):
         return  # packed: the first range reads all of it
-    if start:
+    if start and not exact:
         stream = Stream(file, start=start)
-    yield from _Reader(stream, start, -1 if stream.codec else end, limit).records()
+    yield from _Reader(stream, 0 if exact else start, -1 if stream.codec else end, limit).records()
 
 
-def _stream(file: FileIO, name: str) -> Stream:
+def _stream(file: RawIOBase, name: str) -> Stream:
     file.seek(0)
     lz4 = file.read(4) == b"\x04\x22\x4d\x18"
     file.seek(0)
@@ -89,7 +92,7 @@ def _stream(file: FileIO, name: str) -> Stream:
 class _Lz4(Stream):
     """A .warc.lz4 through Arrow's codec, as one member: offsets count unpacked bytes. A cut loses up to 32 KiB more."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: RawIOBase) -> None:
         import pyarrow as pa
 
         self._inner = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "lz4")

@@ -18,7 +18,7 @@ from pydantic import ByteSize, field_validator
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._archive import ARCHIVE_SUFFIXES, Member, is_archive, members
 from dataengine.stages.read._documents import content, readable
-from dataengine.stages.read._files import FileConfig, Size, find, whole
+from dataengine.stages.read._files import FileConfig, Size, files, whole
 from dataengine.stages.read._languages import LANGUAGES, NAMES, SUFFIXES, language_of
 from dataengine.stages.read._open import FILE_REFUSES, Damage, refusal
 from dataengine.stages.read._rows import Rows
@@ -47,7 +47,7 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    for file in find(config.paths, base, SUFFIXES + ARCHIVE_SUFFIXES, NAMES):
+    for file in files(config, base, SUFFIXES + ARCHIVE_SUFFIXES, NAMES):
         if is_archive(file.path) or _wanted(file.path, config):
             yield whole(file)
 

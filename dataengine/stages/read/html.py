@@ -27,7 +27,7 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    yield from pieces(config.paths, base, suffixes(".html", ".htm", ".xhtml"))
+    yield from pieces(config, base, suffixes(".html", ".htm", ".xhtml"))
 
 
 @read(pieces=_pieces, columns=COLUMNS, version=1, refuses=FILE_REFUSES, content="html")

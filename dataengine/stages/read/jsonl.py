@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ByteSize, Field, model_validator
 
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, find, ranges, suffixes, whole
+from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, files, ranges, suffixes, whole
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._lines import Chunk, CutLine, TooLong, line_chunks
 from dataengine.stages.read._open import FILE_REFUSES, Damage, Stream, opened, refusal
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
 
 if TYPE_CHECKING:
-    from io import FileIO
+    from io import RawIOBase
 
     import pyarrow as pa
 
@@ -59,8 +60,8 @@ class BadLine(Exception):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    for file in find(config.paths, base, suffixes(".jsonl", ".ndjson", ".json")):
-        if file.path.lower().endswith(CODEC_ENDINGS) or file.size <= config.split_bytes:
+    for file in files(config, base, suffixes(".jsonl", ".ndjson", ".json")):
+        if ends(file.path, CODEC_ENDINGS) or file.size <= config.split_bytes:
             yield whole(file)
         else:
             yield from ranges(file, config.split_bytes)
@@ -79,7 +80,7 @@ def jsonl(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     parse, pick = parser(), _picker(config)
     try:
         with opened(piece) as file:
-            for found in _lines(file, piece, config.max_record_bytes):
+            for found in numbered_lines(file, piece, config.max_record_bytes):
                 if isinstance(found, Refused):
                     yield found
                     continue
@@ -130,7 +131,7 @@ _Line = tuple[str, int, bytes]
 """Origin, number counted from 1 where reading began, and content of a line."""
 
 
-def _lines(file: FileIO, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
+def numbered_lines(file: RawIOBase, piece: Piece, limit: int) -> Iterator[_Line | Refused]:
     """The lines that begin within the piece, without blank ones. A range begins behind the first newline at or after
     the byte before it, so every line belongs to exactly one range."""
     stream = Stream(file, piece.path)
@@ -192,17 +193,17 @@ def _picker(config: Config) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     kept = [(path, config.types.get(name, "string")) for name, path in keep_columns(config.keep).items()]
 
     def pick(record: dict[str, Any]) -> tuple[Any, ...]:
-        text = _get(record, config.text)
+        text = field_of(record, config.text)
         if type(text) is not str:
             found = "no such field" if text is None else f"found {_KINDS[type(text)]}"
             raise BadLine("no_text", f'expected a string in "{config.text}", {found}')
-        url = _get(record, config.url)
-        return (url if type(url) is str else None, text, *(_typed(_get(record, path), kind) for path, kind in kept))
+        url = field_of(record, config.url)
+        return (url if type(url) is str else None, text, *(typed(field_of(record, path), kind) for path, kind in kept))
 
     return pick
 
 
-def _get(record: dict[str, Any], path: str) -> Any:
+def field_of(record: dict[str, Any], path: str) -> Any:
     """The field of this name, or the one its dots lead to, or None."""
     if path in record or "." not in path:
         return record.get(path)
@@ -214,12 +215,14 @@ def _get(record: dict[str, Any], path: str) -> Any:
     return value
 
 
-def _typed(value: Any, kind: str) -> Any:
+def typed(value: Any, kind: str) -> Any:
     """A kept value in its column's type, null where it is of another."""
     import orjson
 
+    if isinstance(value, bytes):  # of Arrow: a picture, a sound
+        return None
     if value is None or kind == "string":
-        return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+        return value if value is None or isinstance(value, str) else orjson.dumps(value, lambda odd: None).decode()
     if kind == "bool" or isinstance(value, bool):
         return value if kind == "bool" and isinstance(value, bool) else None
     if kind == "float64":

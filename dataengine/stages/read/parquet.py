@@ -16,7 +16,7 @@ from pydantic import ByteSize, Field, model_validator
 
 from dataengine.errors import InputError
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import FileConfig, Found, Size, find, whole
+from dataengine.stages.read._files import FileConfig, Found, Size, files, whole
 from dataengine.stages.read._open import Damage, opened, refusal
 from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, ScalarType, check_keep, keep_columns
 
@@ -46,26 +46,31 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-
     checked = False
-    for file in find(config.paths, base, (".parquet", ".pq", ".parq")):
+    for file in files(config, base, (".parquet", ".pq", ".parq")):
         piece = whole(file)
+        if not file.ranges:
+            if file.mark:
+                raise InputError("the server does not serve byte ranges, which Parquet needs", where=file.origin,
+                                 expected="a server that does, or a file on disk")
+            yield piece  # a list names it: its footer is looked at when it is read
+            continue
         try:
             with opened(piece) as opened_file:
-                footer = _file(opened_file).metadata
+                footer = opened_parquet(opened_file).metadata
         except Damage:
             yield piece  # reading it will say so
             continue
         schema = footer.schema.to_arrow_schema()
-        wrong = _mismatch(schema, config)
+        wrong = mismatch(schema, config)
         if wrong and not checked:
             raise InputError(wrong, where=file.origin, expected=_expected(config),
                              write=_suggestion(schema, config))
         checked = True
-        yield from [piece] if wrong else _groups(file, footer, config.split_bytes)
+        yield from [piece] if wrong else row_groups(file, footer, config.split_bytes)
 
 
-def _groups(file: Found, footer: pq.FileMetaData, size: int) -> Iterator[Piece]:
+def row_groups(file: Found, footer: pq.FileMetaData, size: int) -> Iterator[Piece]:
     """Runs of row groups of about `size` packed bytes."""
     start, weight = 0, 0
     for group in range(footer.num_row_groups):
@@ -81,7 +86,8 @@ def _columns(config: Config) -> dict[str, str]:
     return {"url": "string", "text": "string"} | kept
 
 
-REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wrong_schema", "no_text", "bad_unicode")
+REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wrong_schema", "no_text", "bad_unicode",
+           "unreachable")
 
 
 @read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES)
@@ -89,8 +95,8 @@ def parquet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of a piece's row groups. Origins count the rows of the file: ``a.parquet#17``."""
     try:
         with opened(piece) as raw:
-            file = _file(raw)
-            if wrong := _mismatch(file.schema_arrow, config):
+            file = opened_parquet(raw)
+            if wrong := mismatch(file.schema_arrow, config):
                 yield Refused(piece.origin, "wrong_schema", f"{wrong}; expected {_expected(config)}")
                 return
             groups = list(range(piece.start, file.num_row_groups if piece.end < 0 else piece.end))
@@ -102,7 +108,8 @@ def parquet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
         yield refusal(piece.origin, damage)
 
 
-def _file(raw: Any) -> pq.ParquetFile:
+def opened_parquet(raw: Any) -> pq.ParquetFile:
+    """An open file as Parquet, its checksums to be verified. Raises Damage ``corrupt_parquet``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -113,10 +120,15 @@ def _file(raw: Any) -> pq.ParquetFile:
 
 
 def _batches(file: pq.ParquetFile, groups: list[int], config: Config) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
     fields = [config.text, config.url, *keep_columns(config.keep).values()]
     names = list(dict.fromkeys(found[0] for field in fields if (found := _path(file.schema_arrow, field))))
+    yield from batches_of(file, groups, names)
+
+
+def batches_of(file: pq.ParquetFile, groups: list[int], names: list[str]) -> Iterator[pa.RecordBatch]:
+    """These columns of these row groups. Raises Damage ``corrupt_parquet``."""
+    import pyarrow as pa
+
     try:
         yield from file.iter_batches(MOST_ROWS, row_groups=groups, columns=names, use_threads=False)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
@@ -262,7 +274,7 @@ def _is_text(kind: pa.DataType) -> bool:
                                        pa.types.is_large_binary, pa.types.is_string_view, pa.types.is_binary_view))
 
 
-def _mismatch(schema: pa.Schema, config: Config) -> str | None:
+def mismatch(schema: pa.Schema, config: Config) -> str | None:
     """What is wrong with a file's schema, in a sentence, or None."""
     import pyarrow as pa
 

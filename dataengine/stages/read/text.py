@@ -33,7 +33,7 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    yield from _files.pieces(config.paths, base, _files.suffixes(*config.suffixes))
+    yield from _files.pieces(config, base, _files.suffixes(*config.suffixes))
 
 
 @read(pieces=_pieces, columns={"text": "string"}, version=1, refuses=(*FILE_REFUSES, "bad_encoding"))

@@ -7,7 +7,7 @@ are not documents: they are passed over, and not counted. Reads `.warc` and `.ar
 dictionary) and `.lz4`, packed record by record or as a whole. Large plain files are cut into ranges of `split_bytes`;
 a plain WARC that carries another WARC inside a record should not be (`split_bytes = "1 GiB"`). Lengths, checksums and
 block digests are all checked: what is cut, damaged or mislabelled is quarantined, and reading goes on at the next
-sound record.
+sound record. Where `paths` names an index (`.cdxj`, `.cdx`), the records it lists are read and no others.
 """
 
 from __future__ import annotations
@@ -19,8 +19,19 @@ from typing import TYPE_CHECKING
 from pydantic import ByteSize
 
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import FileConfig, Size, find, ranges, whole
+from dataengine.stages.read._files import (
+    CODEC_ENDINGS,
+    FileConfig,
+    Size,
+    chosen,
+    files,
+    find,
+    ranges,
+    whole,
+)
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._http import TooLarge, Undecodable, body, mime_of, parse_response
+from dataengine.stages.read._index import INDEX_ENDINGS, Part, indexed, is_index
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened, refusal
 from dataengine.stages.read._rows import Rows
 from dataengine.stages.read._warc import ARC_SUFFIXES, FAULTS, WARC_SUFFIXES, Fault, Record, records
@@ -41,9 +52,15 @@ class Config(FileConfig):
 
 
 def archive_pieces(config: Config, base: Path, endings: tuple[str, ...]) -> Iterator[Piece]:
-    """Plain archives in ranges, packed ones whole."""
-    for file in find(config.paths, base, endings):
-        plain = file.path.lower().endswith((".warc", ".arc", ".wet"))
+    """Plain archives in ranges, packed ones whole; of those that an index names the stretches it names."""
+    paths = (config.paths,) if isinstance(config.paths, str) else config.paths
+    for path in filter(is_index, paths):
+        for index in find(path, base, INDEX_ENDINGS):
+            yield from indexed(index, config.prefix, config.split_bytes, lambda name: find(name, base, endings),
+                               lambda found: chosen(config, found))
+    others = tuple(path for path in paths if not is_index(path))
+    for file in files(config.model_copy(update={"paths": others}), base, endings) if others else ():
+        plain = ends(file.path, (".warc", ".arc", ".wet"))
         yield from ranges(file, config.split_bytes) if plain and file.size > config.split_bytes else [whole(file)]
 
 
@@ -51,7 +68,9 @@ def archive_records(piece: Piece, config: Config) -> Iterator[Record | Refused]:
     """The records of a piece; faults as the quarantine takes them."""
     try:
         with opened(piece) as file:
-            for found in records(file, piece.path, piece.start, piece.end, config.max_record_bytes):
+            exact = piece.end >= 0 and ends(piece.path, CODEC_ENDINGS)
+            part = Part(file, piece.end) if exact else file
+            for found in records(part, piece.path, piece.start, piece.end, config.max_record_bytes, exact):
                 if isinstance(found, Fault):
                     yield Refused(f"{piece.origin}:{found.place}", found.reason, _named(found), found.raw)
                 else:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import ByteSize
 
 from dataengine.stage import Piece, Refused, read
-from dataengine.stages.read._files import FileConfig, Size, find, ranges, suffixes, whole
+from dataengine.stages.read._files import FileConfig, Size, files, ranges, suffixes, whole
+from dataengine.stages.read._found import ends
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened, refusal
 from dataengine.stages.read._rows import Rows
 
@@ -47,8 +48,8 @@ class Config(FileConfig):
 
 
 def _pieces(config: Config, base: Path) -> Iterator[Piece]:
-    for file in find(config.paths, base, suffixes(".xml")):
-        divides = file.path.lower().endswith((".xml", ".bz2"))
+    for file in files(config, base, suffixes(".xml")):
+        divides = ends(file.path, (".xml", ".bz2"))
         yield from ranges(file, config.split_bytes) if divides and file.size > config.split_bytes else [whole(file)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from dataengine import stage
+from dataengine.shards import arrow_schema
 from dataengine.stage import Refused
 
 Rows = list[dict[str, Any]]
@@ -28,7 +29,7 @@ def read(name: str, base: Path, **config: Any) -> tuple[Rows, list[Refused]]:
                 refused.append(item)
             else:
                 assert isinstance(item, pa.RecordBatch) and 0 < item.num_rows <= 1024
-                assert item.schema == pa.schema([(column, pa.type_for_alias(kind)) for column, kind in schema.items()])
+                assert item.schema == arrow_schema(schema)
                 item.validate(full=True)
                 rows += item.to_pylist()
     return rows, refused
