@@ -22,8 +22,8 @@ OUT_OF_PROPORTION = 2.0
 FEWEST_HITS = 5
 SLICES = ("content", "source", "language")
 PROTECTED = ("math", "code")
-MOST_SLICES = 8
-"""Sources or languages that are shown of a rule, those with most documents."""
+MOST_SLICES = 5
+"""Sources or languages that are shown, those with most documents."""
 
 
 @dataclass(frozen=True)
@@ -133,46 +133,52 @@ def warnings(found: list[Rate]) -> list[Warned]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def show(ledger: Ledger, found: list[Rate]) -> None:
-    """Print the rates, a line for every rule, and the warnings."""
+def show(ledger: Ledger, found: list[Rate], by: str = "content") -> None:
+    """Print the rates, a line for every rule, a column for every slice, and the warnings."""
     if not ledger.audited():
         say("this run has no audit sample: write audit = 0.01 under [run] of its recipe and run it again")
         return
     if not found:
         say("no document of the audit sample breaks a rule")
         return
+    slices = Counter[str]()
+    for rate in found:
+        if rate.by == by:
+            slices[rate.slice] = max(slices[rate.slice], rate.documents)
+    most = [name for name, _ in slices.most_common(MOST_SLICES)]
+    names = [kind for kind in KINDS if kind in slices] if by == "content" else most
     rules: dict[tuple[str, str, str], list[Rate]] = {}
     for rate in found:
         rules.setdefault((rate.segment, rate.step, rate.reason), []).append(rate)
     rows = []
     for (_, step, reason), rule in rules.items():
-        by_kind = {rate.slice: rate for rate in rule if rate.by == "content"}
+        shares = {rate.slice: _share(rate) for rate in rule if rate.by == by}
         rows.append([step, reason, number(rule[0].documents), _share(rule[0]),
-                     *(_share(by_kind.get(kind)) for kind in KINDS)])
-    table(["step", "rule", "sample", "all", *KINDS], rows, right=["sample", "all", *KINDS])
-    for by in SLICES[1:]:
-        for (_, step, reason), rule in rules.items():
-            parts = [rate for rate in rule if rate.by == by][:MOST_SLICES]
-            if len(parts) > 1:
-                said = ", ".join(f"{safe_text(rate.slice, 40) or 'none'} {_share(rate)}" for rate in parts)
-                say(wrapped(said, first=f"{safe_text(step)} {safe_text(reason)} by {by}: ", indent="    "))
+                     *(shares.get(name, "-") for name in names)])
+    heads = [safe_text(name, 20) or "(empty)" for name in names]
+    table(["step", "rule", "sample", "all", *heads], rows, right=["sample", "all", *heads])
     show_warnings(ledger, found)
 
 
 def show_warnings(ledger: Ledger, found: list[Rate] | None = None) -> None:
-    """Print a warning for each rule that hits math or code out of proportion."""
-    warned = warnings(rates(ledger) if found is None else found)
-    if warned:
+    """Print a warning for each step and kind of content that rules of the step hit out of proportion."""
+    groups: dict[tuple[str, str, str], list[Warned]] = {}
+    for each in warnings(rates(ledger) if found is None else found):
+        groups.setdefault((each.there.segment, each.there.step, each.there.slice), []).append(each)
+    if groups:
         say()
-    for each in warned:
-        rate = each.there
-        look = (f"SELECT text FROM audit WHERE content = '{rate.slice}' AND segment = '{rate.segment}' AND "
-                f"list_contains(would_drop, {{'step': '{rate.step}', 'reason': '{rate.reason}'}})")
+    for (segment, step, kind), warned in groups.items():
+        warned.sort(key=lambda each: -each.there.rate)
+        said = ", ".join(
+            f"{safe_text(each.there.reason)} {_share(each.there)} against {each.rest:.1%}" for each in warned
+        )
+        first = warned[0].there
+        look = (f"SELECT text FROM audit WHERE content = '{kind}' AND segment = '{segment}' AND "
+                f"list_contains(would_drop, {{'step': '{step}', 'reason': '{first.reason}'}})")
         say(wrapped(
-            f"WARNING: {safe_text(rate.step)} ({safe_text(rate.stage)}) would drop {_share(rate)} of {rate.slice} for "
-            f"{safe_text(rate.reason)}, {number(rate.hits)} of {plural(rate.documents, 'document')} in the audit "
-            f"sample, but {each.rest:.1%} of everything else; to see them: dataengine sql {safe_text(ledger.folder)} "
-            f'"{safe_text(look)}"', first="! ", indent="    "))
+            f"WARNING: {safe_text(step)} ({safe_text(first.stage)}) would drop {kind} out of proportion, by the "
+            f"{plural(first.documents, 'document')} of it in the audit sample: {said} of everything else; to see them: "
+            f'dataengine sql {safe_text(ledger.folder)} "{safe_text(look)}"', first="! ", indent="    "))
 
 
 def _share(rate: Rate | None) -> str:

@@ -280,8 +280,10 @@ def inspect(run: Path, kept: bool, dropped: str | None, quarantined: str | None,
 
 @cli.command()
 @RUN
+@click.option("--by", type=click.Choice(["content", "source", "language"]), default="content", show_default=True,
+              help="What the columns of the table are.")
 @JSON
-def audit(run: Path, as_json: bool) -> None:
+def audit(run: Path, by: str, as_json: bool) -> None:
     """Show whom each rule of RUN hits: math, code, prose, by source and by language.
 
     From the audit sample, which the recipe asks for with audit = 0.01 in [run]. Warns of rules that hit math or code
@@ -301,7 +303,7 @@ def audit(run: Path, as_json: bool) -> None:
         _print({"rates": [asdict(rate) for rate in rates],
                 "warnings": [asdict(warning) for warning in audit.warnings(rates)]})
     else:
-        audit.show(ledger, rates)
+        audit.show(ledger, rates, by)
 
 
 @cli.command()

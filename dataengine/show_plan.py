@@ -71,7 +71,8 @@ def show(plan: Plan) -> None:
     for entry in found["segments"]:
         state = "to do" if entry["to_do"] else "have"
         reads = f", {size(entry['bytes'])}" if entry["bytes"] else ""
-        head = f"{state:<6} {entry['name']:<{longest}}  {plural(entry['tasks'], 'task') + reads:<18} "
+        part = f"{number(entry['to_do'])} of " if 0 < entry["to_do"] < entry["tasks"] else ""
+        head = f"{state:<6} {entry['name']:<{longest}}  {part + plural(entry['tasks'], 'task') + reads:<18} "
         say(wrapped(_told(entry), first=head, indent=" " * len(head), width=width))
         if entry["why"] and entry["why"] != NOTHING_NEW:
             because = "" if entry["why"].startswith("follows") else "because "

@@ -350,8 +350,8 @@ def test_help_says_how_completion_is_switched_on_and_it_is_so(call, shell):
     assert "_DATAENGINE_COMPLETE" in script.stdout
 
 
-EXAMPLES = {"init", "check", "plan", "status", "sql", "inspect", "explain", "verify", "gc", "stages", "stages list",
-            "stages show", "schema", "doctor"}
+EXAMPLES = {"init", "check", "plan", "status", "sql", "inspect", "audit", "explain", "verify", "gc", "stages",
+            "stages list", "stages show", "schema", "doctor"}
 """All but that of `run`, which takes minutes; what it runs is planned here by the example of `plan`."""
 
 

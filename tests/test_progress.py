@@ -67,7 +67,7 @@ def test_json_lines_are_json():
     play(Progress("json", stream=stream, clock=clock), clock, tasks=3)
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["event"] for event in events] == ["started", "task", "task", "task", "finished"]
-    assert events[0] == {"event": "started", "elapsed": 0.0, "tasks": 16, "to_do": 3}
+    assert events[0] == {"event": "started", "elapsed": 0.0, "tasks": 16, "to_do": 3, "going_on": 0}
     assert events[3]["lost"] == {"too_few_words": 60} and events[4]["tasks_run"] == 3
 
 

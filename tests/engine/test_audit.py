@@ -190,7 +190,9 @@ def test_a_rule_against_curly_brackets_is_warned_of_for_math_and_code(
     assert [(each.there.slice, each.there.hits) for each in audit.warnings(found)] == [("code", 40), ("math", 40)]
     audit.show(ledger, found)
     said = " ".join(capsys.readouterr().out.split())
-    assert said.count("WARNING: web.1 (filter.where) would drop 100.0% (91.2-100.0) of") == 2
+    for kind in ("math", "code"):
+        assert f"WARNING: web.1 (filter.where) would drop {kind} out of proportion, by the 40 documents of it" in said
+    assert said.count("not_matched 100.0% (91.2-100.0) against") == 2
     assert len(status.summary(ledger)["audit"]) == 2
     look = "SELECT count(*) FROM audit WHERE content = 'math' AND list_contains(would_drop, " \
            "{'step': 'web.1', 'reason': 'not_matched'}) AND kind = 'math'"
@@ -219,6 +221,7 @@ def test_the_verb_prints_rates_and_json_and_says_what_to_write_where_there_is_no
     run = brackets(tmp_path).out
     done = dataengine("audit", run, cwd=tmp_path)
     assert done.returncode == 0 and "WARNING" in done.stdout and "not_matched" in done.stdout, done.stderr
+    assert "web" in dataengine("audit", run, "--by", "source", cwd=tmp_path).stdout.splitlines()[0]
     data = json.loads(dataengine("audit", run, "--json", cwd=tmp_path).stdout)
     assert {rate["by"] for rate in data["rates"]} == {"all", "content", "source"} and len(data["warnings"]) == 2
     plain = do(recipe(tmp_path / "plain", CHAIN[:2]), tmp_path / "plain/run").out
