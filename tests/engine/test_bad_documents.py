@@ -41,7 +41,7 @@ TEXTS = {
     "a code block that never ends": '"""' * 200_000 + "(" * 200_000,
 }
 
-RECIPE = f"""
+HEAD = """
 name = "hostile"
 [run]
 split_bytes = "100kB"
@@ -55,41 +55,10 @@ paths = "good.jsonl"
 stage = "read.jsonl"
 paths = "hostile*.jsonl"
 split_bytes = "1GiB"
-
 [[data.all]]
 from = ["hostile", "good"]
 stage = "filter.where"
 where = "length(text) >= 0 and not regexp_matches(text, '(x+x+)+y')"
-
-[[data.language]]
-from = ["all"]
-stage = "filter.language"
-keep = {json.dumps(sorted(LANGUAGES))}
-min_confidence = 0.0
-[[data.gopher]]
-from = ["all"]
-stage = "filter.gopher"
-[[data.repetition]]
-from = ["all"]
-stage = "filter.repetition"
-[[data.docstrings]]
-from = ["all"]
-stage = "extract.docstrings"
-[[data.exact]]
-from = ["all"]
-stage = "dedup.exact"
-of = "normalized"
-[[data.minhash]]
-from = ["all"]
-stage = "dedup.minhash"
-[[data.scrubbed]]
-from = ["all"]
-stage = "scrub.pii"
-keep_originals = true
-[[data.scored]]
-from = ["all"]
-stage = "score.fasttext"
-classifier = "fine"
 
 [classifier.fine]
 positive = "good"
@@ -98,6 +67,32 @@ epochs = 1
 dimension = 8
 buckets = 1000
 """
+
+SETTINGS = {
+    "dedup.exact": 'of = "normalized"',
+    "filter.contaminated": 'benchmarks = "questions.txt"\nself_test = 0.5',
+    "filter.language": f"keep = {json.dumps(sorted(LANGUAGES))}\nmin_confidence = 0.0",
+    "filter.url": 'words = ["casino"]\npatterns = ["(x+x+)+y"]',
+    "filter.where": "where = \"text LIKE '%%%a%%%'\"",
+    "score.fasttext": 'classifier = "fine"',
+    "scrub.pii": "keep_originals = true",
+}
+BEHIND = {"filter.refinedweb": "scrub.lines"}
+"""A stage that reads what another one measures."""
+QUESTION = "How many of the words in this document were written by somebody who wished its reader well?"
+
+
+def tried() -> list[str]:
+    """Every stage there is that looks at text."""
+    return sorted(name for name in stage.builtin_names()
+                  if name.partition(".")[0] not in ("read", "make") and name != "extract.html")
+
+
+def lane(name: str) -> str:
+    """A lane with this stage alone, or behind the one it needs."""
+    head, before = f"data.{name.replace('.', '_')}", BEHIND.get(name)
+    first = f'[[{head}]]\nfrom = ["all"]\nstage = "{before or name}"\n'
+    return first + (f'[[{head}]]\nstage = "{name}"\n' if before else "") + SETTINGS.get(name, "")
 
 
 def naughty() -> list[str]:
@@ -111,7 +106,8 @@ def naughty() -> list[str]:
 def run(folder: Path, hostile: bool) -> dict[str, list[dict[str, Any]]]:
     """View -> rows, after a run over the good documents and, if asked, the hostile ones."""
     folder.mkdir()
-    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "recipe.toml").write_text("\n".join([HEAD, *map(lane, tried())]), encoding="utf-8")
+    (folder / "questions.txt").write_text(QUESTION, encoding="utf-8")
     write_jsonl(folder / "good.jsonl", documents(200))
     write_jsonl(folder / "hostile_strings.jsonl", [{"text": text} for text in naughty()])
     if hostile:
@@ -119,8 +115,9 @@ def run(folder: Path, hostile: bool) -> dict[str, list[dict[str, Any]]]:
             write_jsonl(folder / f"hostile{number}.jsonl", [{"text": text}])
     done = dataengine("run", "recipe.toml", "--quiet", "--workers", "2", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
+    good = "SELECT * EXCLUDE (text) FROM docs WHERE source = 'good'"
     return {view: json.loads(call("sql", "runs/hostile", query, "--json", cwd=folder).stdout) for view, query in (
-        ("docs", "SELECT * EXCLUDE (text) FROM docs WHERE source = 'good' AND lane != 'scored' ORDER BY lane, id"),
+        ("docs", f"{good} AND lane != 'score_fasttext' ORDER BY lane, id"),
         ("dropped", "SELECT * EXCLUDE (text) FROM dropped WHERE source = 'good' ORDER BY lane, id"),
         ("quarantined", "SELECT lane, step, origin, reason FROM quarantined"),
         ("steps", "SELECT * FROM steps"),
@@ -137,15 +134,10 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
     return run(tmp_path_factory.mktemp("beside") / "project", hostile=True)
 
 
-def test_every_stage_that_reads_text_is_tried() -> None:
-    tried = {line.split('"')[1] for line in RECIPE.splitlines() if line.startswith("stage")}
-    lone = {name for name in stage.builtin_names() if name.partition(".")[0] not in ("read", "make")}
-    assert lone - tried == {"extract.html"}
-
-
 def test_hostile_texts_pass_every_stage_in_linear_time(beside: dict[str, list[dict[str, Any]]]) -> None:
     lost = {(row["lane"], row["reason"]) for row in beside["quarantined"]}
-    assert lost == {("docstrings", "not_python"), ("docstrings", "too_large")}  # no timeout, no crash, no error
+    lane = "extract_docstrings"
+    assert lost == {(lane, "not_python"), (lane, "too_large")}  # no timeout, no crash, no error
     for step in beside["steps"]:
         out = step["rows_kept"] + step["rows_dropped"] + step["rows_quarantined"]
         assert step["rows_in"] + step["rows_created"] == out
