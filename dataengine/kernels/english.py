@@ -43,7 +43,6 @@ from dataengine.kernels.token_arrays import (
     END,
     HASHES,
     KIND,
-    LEADING,
     LETTERS,
     PLACE,
     PRIME,
@@ -53,7 +52,6 @@ from dataengine.kernels.token_arrays import (
     START,
     STOP,
     TOKEN,
-    TRAILING,
     TokenArrays,
     break_kind,
     character,
@@ -256,7 +254,7 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
                 breaks[many_breaks, PLACE] = i - start
                 breaks[many_breaks, BEFORE] = characters
                 breaks[many_breaks, TOKEN] = n - first
-                breaks[many_breaks, SORT] = kind
+                breaks[many_breaks, SORT] = kind | step << 4
                 many_breaks += 1
             blank = gap == 0 and code == 32 and n > first
             gap += 1
@@ -284,8 +282,6 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
                 i += step
             flags |= here
             size += 1
-        if n == first:
-            counts[LEADING] = gap
         characters += size
         begin = n
         if flags & ROLE or (flags & DIGIT and not (data[i - 1] < 0x80 and classes[data[i - 1]] & DIGIT)):
@@ -301,7 +297,6 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
         if gap and not blank:
             tokens[begin, KIND] |= AFTER_GAP
         gap = 0
-    counts[TRAILING] = gap
     counts[CHARACTERS] = characters
     return n, many_breaks
 

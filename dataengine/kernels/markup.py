@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.words import PRIME, SEED
+from dataengine.kernels.token_arrays import PRIME, SEED
 
 PLAIN, EMPTY, IMPLIED, BLOCK, SCOPE, INLINE, RAW, FOREIGN, SELECT, OPTION, ITEM, TERM = range(12)
 """Classes of elements, by what opening and closing them does to the open elements.

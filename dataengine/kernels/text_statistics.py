@@ -5,72 +5,145 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.words import (
-    BULLET,
+from dataengine.kernels.lines import byte_behind, first_visible, last_visible, next_break
+from dataengine.kernels.scan import Scan
+from dataengine.kernels.token_arrays import (
     CHARACTERS,
     ELLIPSES,
-    ELLIPSIS,
     HASHES,
-    LETTER,
-    LINES,
-    MARK,
-    TOKENS,
-    character_classes,
-    longest,
-    scan,
+    KIND,
+    LETTERS,
+    PLACE,
+    SIZE,
+    SYMBOL,
+    UNSPACED,
+    VISIBLE,
     word_hash,
 )
 
 COLUMNS = (
-    "tokens", "words", "word_characters", "alphabetic_words", "stop_words", "hashes", "ellipses",
-    "lines", "bullet_lines", "ellipsis_lines", "characters",
-)
+    "tokens", "words", "spaced_words", "spaced_characters", "alphabetic_words", "stop_words", "stop_word_occurrences",
+    "symbol_words", "hashes", "ellipses", "characters", "lines", "bullet_lines", "ellipsis_lines", "median_size",
+)  # fmt: skip
+
+TRIMMED, AS_IS = 0, 1
+"""How a line is looked at: ends and begins where it is visible, as datatrove does; or as it stands, as dolma does."""
 
 
-def text_statistics(data: np.ndarray, offsets: np.ndarray, stop_words: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Per row of UTF-8 text the counts `COLUMNS`: int64, shape (n,) each.
+def text_statistics(scan: Scan, stop_words: tuple[str, ...], lines: int = TRIMMED) -> dict[str, np.ndarray]:
+    """Per row of a scan the counts `COLUMNS`: int64, shape (n,) each.
 
-    `data` and `offsets` as `buffers.utf8` gives them. ``tokens`` are words and marks, ``words`` those with a letter or
-    digit, ``word_characters`` their characters; ``stop_words`` how many different ones of `stop_words` (at most 64)
-    occur, case and all. Words and lines are those of `dataengine.kernels.words`; blank lines count as lines.
+    ``tokens`` are all there are, ``words`` those that are not only marks, ``spaced_words`` the words of scripts that
+    are written with spaces, ``spaced_characters`` their characters, ``median_size`` twice the median of all tokens'
+    characters. ``stop_words``: how many different ones of `stop_words` (at most 64) occur, case and all.
+    ``symbol_words``: chunks with a ``#`` or ``…``. Blank lines are lines.
+
+    `lines` = TRIMMED: lines end where ``str.splitlines`` ends them, bullets are ``-`` and ``•``, ellipses ``...`` and
+    ``…``. AS_IS: lines end at ``\\n`` and what stands behind the last is one too, bullets are ``-`` and ``*``, and the
+    only ellipsis is ``…``.
     """
-    table = np.zeros((offsets.size - 1, len(COLUMNS)), np.int64)
+    table = np.zeros((scan.rows.size, len(COLUMNS)), np.int64)
     wanted = np.array([word_hash(word) for word in stop_words], np.uint64)
-    count_texts(data, offsets, character_classes(), wanted, table)
+    rows, hashes, tokens, breaks, counts = scan.tokens
+    count_texts(scan.data, scan.offsets, scan.rows, rows, hashes, tokens, breaks, counts, wanted, lines, table)
     return dict(zip(COLUMNS, table.T, strict=True))
 
 
 @njit(cache=True, nogil=True)
-def count_texts(data, offsets, classes, stop_hashes, table):
-    """Fill `table`, int64, shape (n, 11), columns in the order of `COLUMNS`."""
-    size = longest(offsets) + 2
-    hashes, lengths, kinds = np.empty(size, np.uint64), np.empty(size, np.int32), np.empty(size, np.uint8)
-    first_token, line_start, line_end = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    flags = np.empty(size, np.uint8)
-    counts = np.empty(5, np.int64)
+def is_ellipsis(data, i, end):
+    """Whether ``…`` begins at `i`."""
+    return i + 3 <= end and data[i] == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0xA6
+
+
+@njit(cache=True, nogil=True)
+def look_at_line(data, start, end, lines, out):
+    """Count one line ``data[start:end]`` in the last three columns."""
+    out[11] += 1
+    if lines == TRIMMED:
+        start = first_visible(data, start, end)
+        end = last_visible(data, start, end)
+    if start == end:
+        return
+    first = data[start]
+    if lines == AS_IS:
+        out[12] += first == 45 or first == 42
+        out[13] += end - start >= 3 and is_ellipsis(data, end - 3, end)
+        return
+    bullet = start + 3 <= end and first == 0xE2 and data[start + 1] == 0x80 and data[start + 2] == 0xA2
+    out[12] += first == 45 or bullet
+    if end - start >= 3:
+        dots = data[end - 1] == 46 and data[end - 2] == 46 and data[end - 3] == 46
+        out[13] += dots or is_ellipsis(data, end - 3, end)
+
+
+@njit(cache=True, nogil=True)
+def count_lines(data, start, end, breaks, first, last, lines, out):
+    """Fill the columns of lines."""
+    begin = start
+    k = first
+    while k < last:
+        k, closing = next_break(breaks, k, last, lines == AS_IS)
+        if k == last:
+            break
+        look_at_line(data, begin, start + breaks[k, PLACE], lines, out)
+        begin = start + byte_behind(breaks, closing)
+        k = closing + 1
+    if begin < end or lines == AS_IS:
+        look_at_line(data, begin, end, lines, out)
+
+
+@njit(cache=True, nogil=True)
+def twice_the_median(tokens, first, end):
+    """Twice the median of the tokens' sizes, by counting; sizes from 1,023 on count as that."""
+    if first == end:
+        return 0
+    seen = np.zeros(1024, np.int64)
+    for t in range(first, end):
+        seen[min(tokens[t, SIZE], 1023)] += 1
+    low, high = (end - first - 1) // 2, (end - first) // 2
+    passed = answer = 0
+    for size in range(1024):
+        if passed <= low and low < passed + seen[size]:
+            answer += size
+        if passed <= high and high < passed + seen[size]:
+            answer += size
+        passed += seen[size]
+    return answer
+
+
+@njit(cache=True, nogil=True)
+def count_texts(data, offsets, chosen, rows, hashes, tokens, breaks, counts, stop_hashes, lines, table):
+    """Fill `table`, int64, shape (n, 15), columns in the order of `COLUMNS`."""
     sieve = np.zeros(256, np.bool_)  # most words are no stop word, and are known by one look
     for stop in stop_hashes:
         sieve[stop & np.uint64(255)] = True
-    for row in range(offsets.size - 1):
-        scan(data, offsets[row], offsets[row + 1], classes, hashes, lengths, kinds, first_token, line_start, line_end,
-             flags, counts)
-        words = letters = alphabetic = found = bullets = endings = 0
+    for row in range(chosen.size):
+        source = chosen[row]
+        first, end = rows[source, 0], rows[source + 1, 0]
+        words = spaced = letters = alphabetic = found = occurrences = symbols = 0
         seen = np.uint64(0)
-        for t in range(counts[TOKENS]):
-            if kinds[t] == MARK:
+        for t in range(first, end):
+            kind = tokens[t, KIND]
+            symbols += kind & SYMBOL > 0
+            alphabetic += kind & LETTERS > 0
+            if not kind & VISIBLE:
                 continue
             words += 1
-            letters += lengths[t]
-            alphabetic += kinds[t] == LETTER
+            if not kind & UNSPACED:
+                spaced += 1
+                letters += tokens[t, SIZE]
             if sieve[hashes[t] & np.uint64(255)]:
                 for k in range(stop_hashes.size):
-                    if stop_hashes[k] == hashes[t] and not (seen >> np.uint64(k)) & np.uint64(1):
-                        seen |= np.uint64(1) << np.uint64(k)
-                        found += 1
-        for line in range(counts[LINES]):
-            bullets += (flags[line] & BULLET) != 0
-            endings += (flags[line] & ELLIPSIS) != 0
+                    if stop_hashes[k] == hashes[t]:
+                        occurrences += 1
+                        bit = np.uint64(1) << np.uint64(k)
+                        found += seen & bit == 0
+                        seen |= bit
         out = table[row]
-        out[0], out[1], out[2], out[3], out[4] = counts[TOKENS], words, letters, alphabetic, found
-        out[5], out[6] = counts[HASHES], counts[ELLIPSES]
-        out[7], out[8], out[9], out[10] = counts[LINES], bullets, endings, counts[CHARACTERS]
+        out[0], out[1], out[2], out[3], out[4] = end - first, words, spaced, letters, alphabetic
+        out[5], out[6], out[7] = found, occurrences, symbols
+        out[8], out[9] = counts[source, HASHES], counts[source, ELLIPSES]
+        out[10] = counts[source, CHARACTERS]
+        count_lines(data, offsets[row], offsets[row + 1], breaks, rows[source, 1], rows[source + 1, 1], lines, out)
+        if lines == AS_IS:
+            out[14] = twice_the_median(tokens, first, end)

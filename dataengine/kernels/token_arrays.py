@@ -14,23 +14,24 @@ SEED = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
 """FNV-1a, 64 bits, over bytes: one multiplication a byte."""
 
-VISIBLE, LETTERS, PUNCTUATION, STOP, AFTER_GAP, UNSPACED = 1, 2, 4, 8, 16, 32
+VISIBLE, LETTERS, PUNCTUATION, STOP, AFTER_GAP, UNSPACED, SYMBOL = 1, 2, 4, 8, 16, 32, 64
 """Bits of a token's kind. VISIBLE: it is a word, not only marks. LETTERS: it has a letter. PUNCTUATION: nothing but
 punctuation. STOP: one character that ends a sentence. AFTER_GAP: more than one blank before it. UNSPACED: of a script
-that is written without spaces between words."""
+that is written without spaces between words. SYMBOL: the first of a chunk with a ``#`` or ``…`` in it."""
 
 NEWLINE, RETURN, OTHER = 1, 2, 3
 """Kinds of a line break: ``\\n``, ``\\r``, and what else ends a line for ``str.splitlines``."""
 
-CHARACTERS, HASHES, ELLIPSES, LEADING, TRAILING = range(5)
-"""Columns of `TokenArrays.counts`: characters; ``#``; ``...`` and ``…``; characters of white space at either end."""
+CHARACTERS, HASHES, ELLIPSES = range(3)
+"""Columns of `TokenArrays.counts`: characters; ``#``; ``...`` and ``…``."""
 
 
 START, END, SIZE, KIND = range(4)
 """Columns of `TokenArrays.tokens`: first byte and byte behind the last, in the row; characters; kind."""
 
 PLACE, BEFORE, TOKEN, SORT = range(4)
-"""Columns of `TokenArrays.breaks`: byte at which it stands, characters and tokens of the row before it, its kind."""
+"""Columns of `TokenArrays.breaks`: byte at which it stands, characters and tokens of the row before it; its kind,
+plus 16 times its length in bytes."""
 
 
 class TokenArrays(NamedTuple):
@@ -45,7 +46,7 @@ class TokenArrays(NamedTuple):
     breaks: np.ndarray
     """int32, shape (breaks, 4)."""
     counts: np.ndarray
-    """int64, shape (n, 5)."""
+    """int64, shape (n, 3)."""
 
 
 def empty_arrays(offsets: np.ndarray) -> TokenArrays:
@@ -59,7 +60,7 @@ def empty_arrays(offsets: np.ndarray) -> TokenArrays:
         np.empty(size, np.uint64),
         np.empty((size, 4), np.int32),
         np.empty((size, 4), np.int32),
-        np.zeros((rows, 5), np.int64),
+        np.zeros((rows, 3), np.int64),
     )
 
 

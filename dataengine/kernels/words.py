@@ -1,12 +1,21 @@
-"""One pass over a text: its words, marks and lines, as arrays that other kernels count over.
+"""Words by a rule that holds in every script: what white space separates, without the marks around it.
 
-Between two whitespaces a **word** runs from the first letter or digit to the last, with whatever stands in between
-(``don't``, ``well-known``, ``3.14``, ``a/b``). Every **mark** before or after it is a token of its own, and a run of
-dots or of hyphens is one (``...``, ``---``). So ``"(well-known...)"`` has four tokens: ``(  well-known  ...  )``.
-This is simple and linear, and comes close to what spaCy's English splitter gives to datatrove's Gopher filters.
+Between two white spaces a **word** runs from the first letter or digit to the last, with whatever stands in between
+(``don't``, ``well-known``, ``3.14``, ``a/b``). Marks around it belong to no word; marks all by themselves (``--``,
+``|``) are a token that is no word.
 
-Letters, digits, marks and spaces are Unicode's (`character_classes`). A script written without spaces gives few, very
-long words. A **line** ends with ``\\n``, ``\\r\\n`` or a lone ``\\r``.
+**Scripts written without spaces** are cut into the smallest units that can be told without a dictionary:
+
+| script | one word is |
+|---|---|
+| Han, hiragana | a character |
+| katakana | a run, as in other alphabets |
+| Thai, Lao | a consonant with the vowels and tones written around it |
+| Khmer, Burmese, Javanese, Balinese and their like | the same, with subscripts; in Burmese with the final consonant too |
+| Tibetan | a syllable: its marks between syllables separate words |
+
+A word of a dictionary has more than one such unit: see ``benchmarks/word_units.py`` for how many.
+What ends a line is what ends it for ``str.splitlines``.
 """
 
 from __future__ import annotations
@@ -17,206 +26,247 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-SPACE, MARK, WORD, LETTER = 0, 1, 2, 3
-"""Classes of characters. WORD is a part of a word that is no letter: a digit, a combining accent, a joiner."""
+from dataengine.kernels.token_arrays import (
+    BEFORE,
+    CHARACTERS,
+    ELLIPSES,
+    END,
+    HASHES,
+    KIND,
+    LETTERS,
+    PLACE,
+    PRIME,
+    SEED,
+    SIZE,
+    SORT,
+    START,
+    SYMBOL,
+    TOKEN,
+    UNSPACED,
+    VISIBLE,
+    TokenArrays,
+    break_kind,
+    character,
+    empty_arrays,
+)
 
-BULLET, ELLIPSIS = 1, 2
-"""Flags of a line: begins with a bullet point, ends with an ellipsis."""
+SPACE, MARK, WORD, LETTER, UNIT, COMBINING, LEADING, JOINING, CLOSING = range(9)
+"""Classes of characters. WORD: part of a word that is no letter, as a digit. UNIT: begins a word of its own, LEADING:
+begins it before its UNIT; COMBINING: goes with the one before, JOINING: with the next UNIT too; CLOSING: makes the
+UNIT before it the end of the word before that."""
 
-TOKENS, LINES, CHARACTERS, HASHES, ELLIPSES = range(5)
-"""What `scan` counts: places in its `counts`."""
-
-SEED = np.uint64(0xCBF29CE484222325)
-PRIME = np.uint64(0x100000001B3)
-"""FNV-1a, 64 bits, over code points: one multiplication a character."""
+UNSPACED_BLOCKS = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x1950, 0x19DF), (0x1A20, 0x1AAF), (0x1B00, 0x1B7F),
+    (0x3005, 0x3007), (0x3041, 0x309F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA980, 0xA9FF), (0xAA60, 0xAADF),
+    (0xF900, 0xFAFF),
+)  # fmt: skip
+FOLLOWING = "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0eaf\u0eb0\u0eb2\u0eb3\u0ec6々ゝゞ"
+"""Letters by category, but they never begin a word: vowels written behind, marks of repetition."""
+BEFORE_UNIT = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
+SUBSCRIPTS = "\u1039\u17d2\u1a60\u1b44\ua9c0"
+FINALS = "\u103a"
+SEPARATORS = "\u200b\ufeff\u0f0b\u0f0c\u0f0d\u0f0e"
+"""Zero-width space, byte order mark, and what stands between syllables and sentences of Tibetan."""
+BEYOND = 0x10000
 
 
 @cache
 def character_classes() -> np.ndarray:
-    """Class of each code point below U+10000: uint8, shape (65536,). Made from Python's Unicode tables in 15 ms."""
-    table = np.full(0x10000, MARK, np.uint8)
-    for code in range(0x10000):
+    """Class of each code point below U+10000: uint8, shape (65536,). Made from Python's Unicode tables in 20 ms."""
+    table = np.full(BEYOND, MARK, np.uint8)
+    unspaced = {code for first, last in UNSPACED_BLOCKS for code in range(first, last + 1)}
+    for code in range(BEYOND):
         category = unicodedata.category(chr(code))
-        if chr(code).isspace() or code in (0x200B, 0xFEFF):  # zero-width space, byte order mark
+        if chr(code).isspace() or chr(code) in SEPARATORS:
             table[code] = SPACE
+        elif category == "Lo" and code in unspaced:
+            table[code] = UNIT
         elif category[0] == "L":
             table[code] = LETTER
-        elif category[0] in "NM" or category == "Cf":
+        elif category[0] == "M" or category == "Cf":
+            table[code] = COMBINING
+        elif category[0] == "N":
             table[code] = WORD
+    for letters, kind in ((FOLLOWING, COMBINING), (BEFORE_UNIT, LEADING), (SUBSCRIPTS, JOINING), (FINALS, CLOSING)):
+        table[[ord(letter) for letter in letters]] = kind
+    table[0x3007] = UNIT  # the Chinese zero
     table.flags.writeable = False
     return table
 
 
-@njit(cache=True, nogil=True, inline="always")
-def character(data, i, end):
-    """Code point at byte `i` and its length in bytes. Bytes that are no UTF-8 give some code point, never a crash."""
-    lead = np.uint32(data[i])
-    if lead < 0x80 or i + 1 >= end:
-        return lead, 1
-    second = np.uint32(data[i + 1] & 0x3F)
-    if lead < 0xE0 or i + 2 >= end:
-        return (lead & np.uint32(0x1F)) << np.uint32(6) | second, 2
-    third = np.uint32(data[i + 2] & 0x3F)
-    if lead < 0xF0 or i + 3 >= end:
-        return (lead & np.uint32(0xF)) << np.uint32(12) | second << np.uint32(6) | third, 3
-    fourth = np.uint32(data[i + 3] & 0x3F)
-    return (lead & np.uint32(0x7)) << np.uint32(18) | second << np.uint32(12) | third << np.uint32(6) | fourth, 4
-
-
-@njit(cache=True, nogil=True, inline="always")
-def class_of(code, classes):
-    """Class of a code point. Above U+FFFF pictographs are marks and everything else letters, which is nearly right."""
-    if code < 0x10000:
-        return classes[code]
-    return np.uint8(MARK) if 0x1F000 <= code < 0x1FC00 else np.uint8(LETTER)
+@cache
+def chunk_classes() -> np.ndarray:
+    """Classes by which everything between two white spaces is one word, as for ``str.split``."""
+    table = np.full(BEYOND, WORD, np.uint8)
+    for code in range(BEYOND):
+        if chr(code).isspace():
+            table[code] = SPACE
+        elif chr(code).isalpha():
+            table[code] = LETTER
+    table.flags.writeable = False
+    return table
 
 
 @njit(cache=True, nogil=True)
-def add_marks(data, start, end, n, hashes, lengths, kinds):
-    """Append the marks in ``data[start:end]`` as tokens, a run of dots or hyphens as one; returns the new count."""
-    i = start
-    while i < end:
-        code, step = character(data, i, end)
-        value = (SEED ^ np.uint64(code)) * PRIME
-        length = 1
+def class_of(code, classes):
+    """Class of a code point. Above U+FFFF: Han is UNIT, pictographs are marks, the rest letters (nearly right)."""
+    if code < 0x10000:
+        return classes[code]
+    if classes[0x4E00] == LETTER:
+        return np.uint8(WORD) if code >= 0x1F000 and code < 0x1FC00 else np.uint8(LETTER)
+    if code >= 0x20000 and code < 0x40000:
+        return np.uint8(UNIT)
+    return np.uint8(MARK) if code >= 0x1F000 and code < 0x1FC00 else np.uint8(LETTER)
+
+
+@njit(cache=True, nogil=True)
+def add(hashes, tokens, n, start, end, value, size, kind):
+    """Token `n`; returns n + 1."""
+    hashes[n] = value
+    tokens[n, START] = start
+    tokens[n, END] = end
+    tokens[n, SIZE] = size
+    tokens[n, KIND] = kind
+    return n + 1
+
+
+@njit(cache=True, nogil=True)
+def close_unit(data, base, hashes, tokens, n, floor):
+    """Make token n - 1 the end of token n - 2, if they touch and that is one of the same chunk; returns the new n."""
+    if n - 2 < floor or tokens[n - 2, END] != tokens[n - 1, START] or not tokens[n - 2, KIND] & UNSPACED:
+        return n
+    value = hashes[n - 2]
+    for i in range(base + tokens[n - 1, START], base + tokens[n - 1, END]):
+        value = (value ^ np.uint64(data[i])) * PRIME
+    hashes[n - 2] = value
+    tokens[n - 2, END] = tokens[n - 1, END]
+    tokens[n - 2, SIZE] += tokens[n - 1, SIZE]
+    return n - 1
+
+
+@njit(cache=True, nogil=True)
+def add_chunk(data, lo, hi, base, n, classes, hashes, tokens, counts):
+    """The tokens of ``data[lo:hi]``, which has no white space in it."""
+    floor = n
+    value = seen = SEED  # hash of the characters since the word began, and what it was at its last letter
+    size = seen_size = kind = 0
+    start = end = lo
+    inside = unit = joins = False
+    dots = symbols = size_of_all = 0
+    i = lo
+    while i < hi:
+        code, step = character(data, i, hi)
+        cls = class_of(code, classes)
+        dots = dots + 1 if code == 46 else 0
+        if dots == 3:
+            counts[ELLIPSES] += 1
+            dots = 0
+        if code == 35 or code == 0x2026:
+            counts[HASHES if code == 35 else ELLIPSES] += 1
+            symbols = SYMBOL
+        size_of_all += 1
+        begins = cls == UNIT or cls == LEADING
+        if cls == UNIT and unit and joins and end == i:
+            begins = False  # the consonant that a leading vowel or a subscript sign waits for
+        goes_on = unit and end == i and (cls == COMBINING or cls == JOINING or cls == CLOSING)
+        if inside and (begins or (unit and not begins and cls != UNIT and not goes_on)):
+            n = add(hashes, tokens, n, start - base, end - base, seen, seen_size, kind)
+            inside = False
+        if cls != MARK and not inside:
+            inside, unit = True, begins
+            start = i
+            value, size = SEED, 0
+            kind = VISIBLE | (UNSPACED | LETTERS if begins else 0)
+        if inside:
+            for k in range(i, i + step):
+                value = (value ^ np.uint64(data[k])) * PRIME
+            size += 1
+        if cls != MARK:
+            seen, seen_size, end = value, size, i + step
+            joins = cls == LEADING or cls == JOINING
+            if cls == LETTER:
+                kind |= LETTERS
+            if cls == CLOSING and unit and n > floor:
+                n = close_unit(data, base, hashes, tokens, add(hashes, tokens, n, start - base, end - base, seen,
+                                                               seen_size, kind), floor) - 1
+                # The last token stays open: what combines with it is still to come.
+                start, seen_size, kind = base + tokens[n, START], tokens[n, SIZE], tokens[n, KIND]
+                value = seen = hashes[n]
+                size = seen_size
         i += step
-        while (code == 46 or code == 45) and i < end and data[i] == code:
-            value = (value ^ np.uint64(code)) * PRIME
-            length += 1
-            i += 1
-        hashes[n] = value
-        lengths[n] = length
-        kinds[n] = MARK
-        n += 1
+    if inside:
+        n = add(hashes, tokens, n, start - base, end - base, seen, seen_size, kind)
+    if n == floor:  # nothing but marks
+        value = SEED
+        for k in range(lo, hi):
+            value = (value ^ np.uint64(data[k])) * PRIME
+        n = add(hashes, tokens, n, lo - base, hi - base, value, size_of_all, 0)
+    tokens[floor, KIND] |= symbols
     return n
 
 
 @njit(cache=True, nogil=True)
-def line_flags(data, start, end):
-    """Flags of a line whose visible part is ``data[start:end]``. Bullets are ``-`` and ``•``, as in datatrove."""
-    flags = 0
-    if end > start and (data[start] == 45 or _is(data, start, end, 0xE2, 0x80, 0xA2)):
-        flags |= BULLET
-    if end - start >= 3 and (_is(data, end - 3, end, 46, 46, 46) or _is(data, end - 3, end, 0xE2, 0x80, 0xA6)):
-        flags |= ELLIPSIS
-    return flags
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is(data, i, end, a, b, c):
-    return i + 3 <= end and data[i] == a and data[i + 1] == b and data[i + 2] == c
-
-
-@njit(cache=True, nogil=True)
-def scan(data, start, end, classes, hashes, lengths, kinds, first_token, line_start, line_end, flags, counts):
-    """Split ``data[start:end]`` into tokens and lines.
-
-    Per token, filled in: `hashes` uint64; `lengths` int32, characters; `kinds` uint8, MARK, WORD (no letter in it) or
-    LETTER. Per line, blank ones too: `first_token` int32 (with one more entry after the last line), `line_start` and
-    `line_end` int32, the characters between which it is not blank (equal for a blank line), `flags` uint8.
-    `counts` int64, shape (5,): see `TOKENS`. Arrays of tokens hold at least ``end - start`` entries, those of lines
-    ``end - start + 2``.
-    """
-    n = lines = characters = hash_signs = ellipses = 0
-    value = seen = SEED  # hash of the characters since the word began, and what it was at the word's last letter
-    length = seen_length = 0
-    kind = np.uint8(MARK)
-    inside = False  # between two spaces
-    after = start  # where marks begin that belong to no word yet
-    dots = 0
-    last_dot = -2
-    visible_start, visible_end, visible_start_character, visible_end_character = -1, -1, 0, 0
-    first_token[0] = 0
-    i = start
-    while i <= end:
-        if i < end:
-            code = np.uint32(data[i])
-            step = 1
-            if code >= 0x80:
-                code, step = character(data, i, end)
-            cls = class_of(code, classes)
-        else:
-            code, step, cls = np.uint32(10), 1, np.uint8(SPACE)
-
-        if cls >= WORD:
-            if not inside:
-                inside = True
-                after = i
-                if visible_start < 0:
-                    visible_start, visible_start_character = i, characters
-            if kind == MARK:
-                if after < i:
-                    n = add_marks(data, after, i, n, hashes, lengths, kinds)
-                value, length = SEED, 0
-            value = (value ^ np.uint64(code)) * PRIME
-            length += 1
-            seen, seen_length = value, length
-            after = i + step
-            kind = max(kind, cls)
-            characters += 1
-        elif cls == MARK:
-            if not inside:
-                inside = True
-                after = i
-                if visible_start < 0:
-                    visible_start, visible_start_character = i, characters
-            value = (value ^ np.uint64(code)) * PRIME
-            length += 1
-            characters += 1
-            if code == 46:
-                dots = dots + 1 if i == last_dot + 1 else 1
-                last_dot = i
-                if dots == 3:
-                    ellipses += 1
-                    dots = 0
-            elif code == 35:
-                hash_signs += 1
-            elif code == 0x2026:
-                ellipses += 1
-        else:
-            if inside:
-                if kind != MARK:
-                    hashes[n] = seen
-                    lengths[n] = seen_length
-                    kinds[n] = kind
-                    n += 1
-                    kind = np.uint8(MARK)
-                if after < i:
-                    n = add_marks(data, after, i, n, hashes, lengths, kinds)
-                inside = False
-                visible_end, visible_end_character = i, characters
-            line_ends = code == 10 or (code == 13 and (i + 1 >= end or data[i + 1] != 10))
-            if line_ends and (i < end or visible_start >= 0):  # the text's end ends a line only if something is on it
-                if visible_start >= 0:
-                    line_start[lines], line_end[lines] = visible_start_character, visible_end_character
-                    flags[lines] = line_flags(data, visible_start, visible_end)
-                else:
-                    line_start[lines] = line_end[lines] = characters
-                    flags[lines] = 0
-                visible_start = -1
-                lines += 1
-                first_token[lines] = n
-            characters += i < end
-        i += step
-    counts[TOKENS] = n
-    counts[LINES] = lines
-    counts[CHARACTERS] = characters
-    counts[HASHES] = hash_signs
-    counts[ELLIPSES] = ellipses
-
-
-@njit(cache=True, nogil=True)
-def longest(offsets):
-    """Bytes of the longest row."""
-    most = 0
+def split_rows(data, offsets, classes, rows, hashes, tokens, breaks, counts):
+    """Fill `rows`, `hashes`, `tokens`, `breaks` and `counts`, see `TokenArrays`."""
+    n = many_breaks = 0
     for row in range(offsets.size - 1):
-        most = max(most, offsets[row + 1] - offsets[row])
-    return most
+        base, end = offsets[row], offsets[row + 1]
+        first = n
+        characters = 0
+        i = base
+        while i < end:
+            byte = data[i]
+            if byte == 32:
+                characters += 1
+                i += 1
+                continue
+            code, step = character(data, i, end)
+            if class_of(code, classes) == SPACE:
+                kind = break_kind(code)
+                if kind:
+                    breaks[many_breaks, PLACE] = i - base
+                    breaks[many_breaks, BEFORE] = characters
+                    breaks[many_breaks, TOKEN] = n - first
+                    breaks[many_breaks, SORT] = kind | step << 4
+                    many_breaks += 1
+                characters += 1
+                i += step
+                continue
+            # Letters of ASCII, the most of a text, cost one look each.
+            lo = i
+            value = SEED
+            while i < end and data[i] < 0x80 and classes[data[i]] == LETTER:
+                value = (value ^ np.uint64(data[i])) * PRIME
+                i += 1
+            core = i
+            if i < end and data[i] < 0x80 and classes[data[i]] == MARK and core > lo and data[i] != 35:
+                i += 1  # one mark behind them
+            if core > lo and (i >= end or (data[i] < 0x80 and classes[data[i]] == SPACE)):
+                n = add(hashes, tokens, n, lo - base, core - base, value, core - lo, VISIBLE | LETTERS)
+                characters += i - lo
+                continue
+            while i < end:
+                code, step = character(data, i, end)
+                if class_of(code, classes) == SPACE:
+                    break
+                i += step
+            for k in range(lo, i):
+                characters += data[k] & 0xC0 != 0x80
+            n = add_chunk(data, lo, i, base, n, classes, hashes, tokens, counts[row])
+        counts[row, CHARACTERS] = characters
+        rows[row + 1, 0] = n
+        rows[row + 1, 1] = many_breaks
 
 
-def word_hash(word: str) -> int:
-    """The hash `scan` gives to `word`, which must be one word for it: without spaces, marks at its edges cut off."""
-    value = int(SEED)
-    for letter in word:
-        value = (value ^ ord(letter)) * int(PRIME) % 2**64
-    return value
+def split_words(data: np.ndarray, offsets: np.ndarray) -> TokenArrays:
+    """The words of each row of UTF-8 text, and marks that stand alone. `data`, `offsets`: see `buffers.utf8`."""
+    found = empty_arrays(offsets)
+    split_rows(data, offsets, character_classes(), *found)
+    return found
+
+
+def split_chunks(data: np.ndarray, offsets: np.ndarray) -> TokenArrays:
+    """What ``str.split`` gives for each row."""
+    found = empty_arrays(offsets)
+    split_rows(data, offsets, chunk_classes(), *found)
+    return found
