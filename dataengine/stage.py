@@ -313,7 +313,11 @@ def filter(
     version: int,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
-    """n rows -> n measurements. The engine judges by `rules`, in their order: the first broken one is the reason."""
+    """n rows -> n measurements. The engine judges by `rules`, in their order: the first broken one is the reason.
+
+    A filter whose measures name a column that it reads, such as ``text``, edits it: rows that stay get the new value,
+    dropped ones keep what they came with.
+    """
     return _decorate("filter", reads=reads, adds=measures, version=version, rules=tuple(rules), check=check)
 
 

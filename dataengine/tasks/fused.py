@@ -233,14 +233,20 @@ def apply_map(
 def apply_filter(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
-    """Measurements added, then judged: the first broken rule is a row's reason."""
+    """Measurements added, then judged: the first broken rule is a row's reason.
+
+    A filter that gives a column it reads edits it, in the rows that stay: what is dropped is put aside as it came.
+    """
     after = with_columns(with_copies(batch, step), dict(step.stage.function(visible(batch), step.config)), step)
     verdict = judge(after, step.stage.rules, step.config)
     if (verdict < 0).all():
         return after, rows
     reasons = np.array([rule.reason for rule in step.stage.rules])
     out = np.flatnonzero(verdict >= 0)
-    drop(after.take(out), reasons[verdict[out]].tolist(), step, outcome, index)
+    gone = after.take(out)
+    for column in set(step.stage.reads(step.config)) & set(step.stage.adds(step.config)):
+        gone = set_column(gone, column, batch.column(column).take(out))
+    drop(gone, reasons[verdict[out]].tolist(), step, outcome, index)
     stay = np.flatnonzero(verdict < 0)
     return after.take(stay), rows[stay]
 
