@@ -28,9 +28,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,6 +107,16 @@ def _attribute_docstrings(cls: type) -> dict[str, str]:
     }
 
 
+def _false_is_none(value: Any) -> Any:
+    return None if value is False else value
+
+
+_OFF = BeforeValidator(_false_is_none)
+Limit = Annotated[float | None, _OFF, WithJsonSchema({"anyOf": [{"type": "number"}, {"const": False}]})]
+CountLimit = Annotated[int | None, _OFF, WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": False}]})]
+"""Types of config fields that a `Rule` compares with. TOML has no null: ``max_words = false`` switches the rule off."""
+
+
 @dataclass(frozen=True)
 class LoadedFile:
     """Marks a config field, ``Annotated[str, LoadedFile()]``, that names a file the stage loads, such as a model.
@@ -159,7 +169,7 @@ class Rule:
     def broken(self, values: np.ndarray, config: StageConfig) -> np.ndarray:
         """True where the rule drops. `values` is float or object free: NaN compares false, so null drops nothing.
 
-        A config field set to None switches the rule off.
+        A config field set to None (see `Limit`) switches the rule off.
         """
         import numpy as np
 

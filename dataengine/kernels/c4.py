@@ -20,7 +20,8 @@ COLUMNS = (
     "kept_lines", "lines_with_long_word", "lines_without_end_mark", "lines_with_few_words", "lines_with_javascript",
     "lines_with_policy", "removed_citations", "lorem_ipsum", "curly_brackets", "sentences", "long_lines",
 )  # fmt: skip
-KEPT, LONG_WORD, NO_END, FEW_WORDS, JAVASCRIPT_LINES, POLICY_LINES, CITATIONS, LOREM, BRACKETS, SENTENCES, LONG = range(11)
+KEPT, LONG_WORD, NO_END, FEW_WORDS, JAVASCRIPT_LINES, POLICY_LINES = range(6)
+CITATIONS, LOREM, BRACKETS, SENTENCES, LONG = range(6, 11)
 
 LOREM_IPSUM, JAVASCRIPT, POLICY = 1, 2, 4
 PHRASES = {

@@ -34,7 +34,17 @@ from dataengine.kernels.english_characters import (
 )
 from dataengine.kernels.english_cuts import cut_here, flags_of, prefix_of, suffix_of
 from dataengine.kernels.english_exceptions import UNITS, exceptions
-from dataengine.kernels.english_tables import IN_SIEVE, OPENS, SLOTS, Tables, exception_at, exception_of, find, sieve_place, slot_of
+from dataengine.kernels.english_tables import (
+    IN_SIEVE,
+    OPENS,
+    SLOTS,
+    Tables,
+    exception_at,
+    exception_of,
+    find,
+    sieve_place,
+    slot_of,
+)
 from dataengine.kernels.token_arrays import (
     AFTER_GAP,
     BEFORE,

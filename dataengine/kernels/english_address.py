@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from dataengine.kernels.english_characters import DIGIT, HOST, LETTER, LOWER

@@ -83,10 +83,7 @@ def count_prose(data, offsets, chosen, rows, breaks, counts, short, as_is, class
         for line in range(n):
             if ids[line] != line:
                 repeated += sizes[line]
-        if not as_is:  # the other breaks are characters of no line; \r\n has two
-            outside = rows[source + 1, 1] - rows[source, 1]
-        else:
-            outside = newlines
+        outside = newlines if as_is else rows[source + 1, 1] - rows[source, 1]  # \r\n is two characters of no line
         out = table[row]
         out[0] = rows[source + 1, 0] - rows[source, 0]
         out[1], out[2], out[3], out[4] = n, ended, shorts, repeated

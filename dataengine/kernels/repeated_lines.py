@@ -62,7 +62,7 @@ def fold_paragraphs(keys, sizes, blank_before, n):
 
 @njit(cache=True, nogil=True)
 def pieces(data, start, end, from_byte, to_byte, breaks, first, last, least, keys, sizes):
-    """Keys and sizes of what stands between runs of at least `least` ``\\n`` (0: at each) in a part of a text; how many.
+    """Keys and sizes of what runs of at least `least` ``\\n`` (0: each) part in a piece of a text; how many.
 
     The text is ``data[start:end]``, the part of it ``data[from_byte:to_byte]``.
     """

@@ -39,8 +39,8 @@ def repetition(scan: Scan, reading: int = PAPER) -> dict[str, np.ndarray]:
     equally common ones the first; 0 when none occurs twice. ``duplicate_Ngram_characters``: reading from the left, the
     characters, without spaces, of the N-grams read before; after one, reading goes on behind it, so none counts twice.
 
-    DATATROVE. As above, but lines are parted by runs of ``\\n``, paragraphs by runs of two and more, both as they stand,
-    even an empty one at the end; and a commonest N-gram that occurs once counts.
+    DATATROVE. As above, but lines are parted by runs of ``\\n``, paragraphs by runs of two and more, both as they
+    stand, even an empty one at the end; and a commonest N-gram that occurs once counts.
 
     DOLMA. Lines are parted by each ``\\n``; there are no paragraphs; of what occurs twice all count, the first too;
     N-grams are measured without spaces, overlapping ones each, and ``all_Ngram_characters`` is their whole.

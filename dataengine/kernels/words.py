@@ -11,7 +11,7 @@ Between two white spaces a **word** runs from the first letter or digit to the l
 | Han, hiragana | a character |
 | katakana | a run, as in other alphabets |
 | Thai, Lao | a consonant with the vowels and tones written around it |
-| Khmer, Burmese, Javanese, Balinese and their like | the same, with subscripts; in Burmese with the final consonant too |
+| Khmer, Burmese, Javanese, Balinese | the same, with subscripts; in Burmese the final consonant too |
 | Tibetan | a syllable: its marks between syllables separate words |
 
 A word of a dictionary has more than one such unit: see ``benchmarks/word_units.py`` for how many.
@@ -165,10 +165,10 @@ def add_chunk(data, lo, hi, base, n, classes, hashes, tokens, counts):
             counts[HASHES if code == 35 else ELLIPSES] += 1
             symbols = SYMBOL
         size_of_all += 1
-        begins = cls == UNIT or cls == LEADING
+        begins = cls in (UNIT, LEADING)
         if cls == UNIT and unit and joins and end == i:
             begins = False  # the consonant that a leading vowel or a subscript sign waits for
-        goes_on = unit and end == i and (cls == COMBINING or cls == JOINING or cls == CLOSING)
+        goes_on = unit and end == i and cls in (COMBINING, JOINING, CLOSING)
         if inside and (begins or (unit and not begins and cls != UNIT and not goes_on)):
             n = add(hashes, tokens, n, start - base, end - base, seen, seen_size, kind)
             inside = False
@@ -183,7 +183,7 @@ def add_chunk(data, lo, hi, base, n, classes, hashes, tokens, counts):
             size += 1
         if cls != MARK:
             seen, seen_size, end = value, size, i + step
-            joins = cls == LEADING or cls == JOINING
+            joins = cls in (LEADING, JOINING)
             if cls == LETTER:
                 kind |= LETTERS
             if cls == CLOSING and unit and n > floor:

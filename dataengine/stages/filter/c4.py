@@ -1,24 +1,23 @@
 """Keep the lines of a text that are prose, and the text if enough is left (C4, arXiv:1910.10683, section 2.2).
 
-The one filter that edits. A line goes if it does not end with a full stop, question or exclamation mark or closing
-quote, has fewer than three words or one of more than 1,000 characters, or speaks of JavaScript or cookies; marks of
-citations (``[12]``) are taken out. What was taken is counted by reason, in columns; the bytes are in the ledger. A text goes if it has
-``lorem ipsum`` or a curly bracket in it, or fewer than five sentences left. Dropped rows keep the text they came with.
+The one filter that edits. A line goes if it does not end as sentences do, has fewer than three words or one of more
+than 1,000 characters, or speaks of JavaScript or cookies; marks of citations (``[12]``) are taken out. What was taken
+is counted by reason, in columns, and in bytes by the ledger. A text goes if it has ``lorem ipsum`` or a curly bracket in
+it, or fewer than five sentences left. Dropped rows keep the text they came with.
 
 The rule of the curly bracket was meant for scripts in pages and deletes LaTeX, JSON and source code: FineMath had to
 fetch its pages back from the rejected. Switch it off (``max_curly_brackets = false``) where math or code may come.
 
 | | paper (default) | datatrove 0.10 |
 |---|---|---|
-| a line ends with | `. ! ? "`, what ends a sentence in any script, any closing quote or bracket not of ASCII | `. ! ? " '` |
-| lorem ipsum, curly bracket | anywhere in the text | in a line that stays; the first of them decides |
-| words of a line | what white space separates; a character of a script without spaces is one | what white space separates |
+| a line ends with | ``. ! ? "``, such marks of any script, closing quotes | ``. ! ? " '`` |
+| lorem ipsum, curly bracket | anywhere in the text | in lines that stay; the first decides |
+| words of a line | as ``str.split``, or characters of scripts without spaces | as ``str.split`` |
 | sentences | end with a mark and white space, in any script | of spaCy's sentencizer |
 
-With ``compat = "datatrove"`` it decided, gave the same reason and left the same text as datatrove on all of 924 texts
-of many kinds. There, a text is dropped for the first line that breaks a rule, so the lines behind it are not counted.
-The paper's list of bad words is not applied. `min_long_lines` is the rule of mC4 in its place: three lines of 200
-characters.
+With ``compat = "datatrove"`` it decided as datatrove, for the same reason and with the same text left, on all of 924
+texts of many kinds. There a text is read up to the first line that drops it. The paper's list of bad words is not
+applied. `min_long_lines` is the rule of mC4: three lines of 200 characters.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from dataengine.stage import Rule, StageConfig, filter
+from dataengine.stage import CountLimit, Rule, StageConfig, filter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,13 +36,13 @@ if TYPE_CHECKING:
 class Config(StageConfig):
     compat: Literal["paper", "datatrove"] = "paper"
     """Whose reading of the rules is meant: see the table above."""
-    min_sentences: int | None = 5
+    min_sentences: CountLimit = 5
     """Fewest sentences in the lines that stay."""
-    max_lorem_ipsum: int | None = Field(0, ge=0)
+    max_lorem_ipsum: CountLimit = 0
     """Most lines with ``lorem ipsum``, in any case of letters; false switches the rule off."""
-    max_curly_brackets: int | None = Field(0, ge=0)
+    max_curly_brackets: CountLimit = 0
     """Most ``{``; false switches the rule off, which texts with LaTeX or code need."""
-    min_long_lines: int | None = None
+    min_long_lines: CountLimit = None
     """Fewest lines of at least `long_line` characters, before any line is taken out; mC4 has 3."""
     long_line: int = Field(200, ge=1)
     """Fewest characters of a long line."""
@@ -51,7 +50,7 @@ class Config(StageConfig):
     """Whether lines go that do not end as sentences do; FineWeb switched this off."""
     min_words_per_line: int = Field(3, ge=0)
     """Lines with fewer words go."""
-    max_word_length: int | None = Field(1000, ge=0)
+    max_word_length: CountLimit = 1000
     """Lines with a longer word go."""
     remove_javascript_lines: bool = True
     """Whether lines go that speak of JavaScript."""
@@ -59,12 +58,6 @@ class Config(StageConfig):
     """Whether lines go that speak of terms of use, privacy or cookies."""
     remove_citations: bool = True
     """Whether ``[12]``, ``[edit]`` and ``[citation needed]`` are taken out."""
-
-    @field_validator("max_lorem_ipsum", "max_curly_brackets", mode="before")
-    @classmethod
-    def _off(cls, value: Any) -> Any:
-        """TOML has no null: false is how a rule is switched off."""
-        return None if value is False else value
 
 
 RULES = [

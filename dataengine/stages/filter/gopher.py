@@ -4,23 +4,27 @@ The paper names the rules and not what a word is; `compat` says whose reading is
 
 | | paper (default) | datatrove 0.10 | dolma |
 |---|---|---|---|
-| a word | what white space separates, without the marks around it; a unit of a script without spaces (`dataengine.kernels.words`) | a token of spaCy's English tokenizer with anything but marks in it | what white space separates |
-| the whole that ratios are of | words, and marks that stand alone | all tokens, each mark too | words |
-| mean word length | of scripts with spaces; none where they are the smaller part | of the words | the median, of all |
-| '#' and ellipses | signs per word, each kind by itself | the same | share of words with '#' or '…' together, in `hash_ratio` |
-| lines | as `str.splitlines`, without white space around them | the same | at `\\n` only, as they stand |
-| bullets, line ellipses | `-` `•`, `...` `…` | the same | `-` `*`, `…` |
-| stop words | different ones | different ones, as tokens | all occurrences |
+| words | of every script [1] | English tokens [2] that are not only marks | as ``str.split`` |
+| ratios are per | word, or marks that stand alone | token, each mark too | word |
+| mean word length | of scripts with spaces [3] | of the words | the median |
+| ``#`` and ellipses | each per word | each per word | words with either, as `hash_ratio` |
+| lines | ``str.splitlines``, trimmed | ``str.splitlines``, trimmed | at ``\\n``, as they stand |
+| bullets; ellipses of lines | ``- •``; ``... …`` | ``- •``; ``... …`` | ``- *``; ``…`` |
+| stop words | different ones | different ones | all occurrences |
 
-The paper's reading is the default because it is right for more text and costs least: where every mark is a word, as in
-datatrove, dialogue and lists have "too few alphabetic words" (of 924 texts of many kinds datatrove's filter dropped
-40 %, 29 % by that rule alone). With `compat = "datatrove"` it decides and gives the same reason as datatrove on all of them: choose
-that to repeat FineWeb.
+[1] `dataengine.kernels.words`: what white space separates, without the marks around it; in scripts without spaces, a
+character or a syllable. [2] spaCy's, see `dataengine.kernels.english`. [3] None, and no rule broken, where they are the
+smaller part of the words.
 
-**Languages.** Give the language's own `stop_words`, six to ten of its commonest; each must be one word by the table
-above, so for Chinese ``["的", "是", "了", "在", "和", "不"]``, for Japanese ``["の", "に", "は", "を", "た", "で"]``, for Thai
-single units such as ``["ที่", "และ", "ไม่", "ใน"]``. Words of Chinese, Japanese, Thai, Lao, Khmer and Burmese are units
-smaller than a dictionary's words: double `min_words` for them. The rule of mean word length passes by such texts.
+The paper's reading is the default because it fits more kinds of text and costs least. Where every mark is a word, as in
+datatrove, dialogue and lists have too few alphabetic words: of 924 texts of many kinds datatrove's filter dropped 40 %,
+29 % by that rule, the paper's reading 15 %. With ``compat = "datatrove"`` it decided as datatrove, for the same reason,
+on all of them: choose that to repeat FineWeb.
+
+**Languages.** Give the language's own `stop_words`, six to ten of its commonest. Each must be one word by the table:
+for Chinese ``["的", "是", "了", "在", "和", "不"]``, for Japanese ``["の", "に", "は", "を", "た", "で"]``, for Thai
+units such as ``["ที่", "และ", "ไม่", "ใน"]``. Words of such scripts are smaller than a dictionary's (see
+`dataengine.kernels.words` for how much): double `min_words` for them.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from dataengine.stage import Rule, StageConfig, filter
+from dataengine.stage import CountLimit, Limit, Rule, StageConfig, filter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,25 +43,25 @@ if TYPE_CHECKING:
 class Config(StageConfig):
     compat: Literal["paper", "datatrove", "dolma"] = "paper"
     """Whose reading of words, lines and symbols is meant: see the table above."""
-    min_words: int | None = 50
+    min_words: CountLimit = 50
     """Fewest words."""
-    max_words: int | None = 100_000
+    max_words: CountLimit = 100_000
     """Most words."""
-    min_mean_word_length: float | None = 3.0
+    min_mean_word_length: Limit = 3.0
     """Shortest mean length of the words, in characters."""
-    max_mean_word_length: float | None = 10.0
+    max_mean_word_length: Limit = 10.0
     """Longest mean length of the words, in characters."""
-    max_hash_ratio: float | None = 0.1
+    max_hash_ratio: Limit = 0.1
     """Most '#' signs per word."""
-    max_ellipsis_ratio: float | None = 0.1
+    max_ellipsis_ratio: Limit = 0.1
     """Most ellipses ('...' or '…') per word."""
-    max_bullet_line_ratio: float | None = 0.9
+    max_bullet_line_ratio: Limit = 0.9
     """Largest share of lines that begin with a bullet."""
-    max_ellipsis_line_ratio: float | None = 0.3
+    max_ellipsis_line_ratio: Limit = 0.3
     """Largest share of lines that end with an ellipsis."""
-    min_alphabetic_word_ratio: float | None = 0.8
+    min_alphabetic_word_ratio: Limit = 0.8
     """Smallest share of words that hold a letter."""
-    min_stop_words: int | None = 2
+    min_stop_words: CountLimit = 2
     """Fewest different stop words."""
     stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
     """Words that running text of the language cannot do without, at most 64; the paper's are English."""

@@ -5,16 +5,19 @@ meant; what is counted, to the letter, stands in `dataengine.kernels.repetition`
 
 | | paper (default) | datatrove 0.10 | dolma |
 |---|---|---|---|
-| words | by a rule for every script (`dataengine.kernels.words`) | tokens of spaCy's English tokenizer, marks too | what white space separates |
-| lines | with something visible on them, without white space around it | between runs of `\\n`, as they stand | between any two `\\n`, as they stand |
-| paragraphs | parted by blank lines | parted by `\\n\\n` | none |
+| words | of every script [1] | English tokens [2], marks too | as ``str.split`` |
+| lines | visible ones, trimmed | between runs of ``\\n`` | between any two ``\\n`` |
+| paragraphs | parted by blank lines | parted by ``\\n\\n`` | none |
 | duplicates | all but the first | all but the first | the first too |
-| an n-gram that occurs once | is no repetition | can be the commonest | can be the commonest |
-| fractions of | all characters | all characters | characters of words; duplicate n-grams: of all n-grams |
+| an n-gram that occurs once | is no repetition | may be the commonest | may be the commonest |
+| fractions of | all characters | all characters | those of words [3] |
 
-So a short text is "repetitive" for datatrove because any two of its words are a fifth of it: of 924 texts of many kinds
-datatrove's filter dropped 18 %, most of them short, the paper's reading a good deal fewer. With ``compat =
-"datatrove"`` it decides and gives the same reason as datatrove on all of them.
+[1] `dataengine.kernels.words`. [2] spaCy's, see `dataengine.kernels.english`. [3] Duplicate n-grams: of all n-grams,
+which overlap.
+
+For datatrove a short text repeats itself, because any two of its words are a fifth of it: of 924 texts of many kinds,
+many of them short, its filter dropped 18 %, the paper's reading 6 %. With ``compat = "datatrove"`` this one decided as
+datatrove, for the same reason, on all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from dataengine.stage import Rule, StageConfig, filter
+from dataengine.stage import CountLimit, Limit, Rule, StageConfig, filter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,33 +34,33 @@ if TYPE_CHECKING:
 class Config(StageConfig):
     compat: Literal["paper", "datatrove", "dolma"] = "paper"
     """Whose reading of words, lines and n-grams is meant: see the table above."""
-    min_characters: int | None = 1
+    min_characters: CountLimit = 1
     """Fewest characters: an empty text is dropped."""
-    max_duplicate_paragraph_ratio: float | None = 0.30
+    max_duplicate_paragraph_ratio: Limit = 0.30
     """Largest share of paragraphs that came before."""
-    max_duplicate_paragraph_character_ratio: float | None = 0.20
+    max_duplicate_paragraph_character_ratio: Limit = 0.20
     """Largest share of characters in paragraphs that came before."""
-    max_duplicate_line_ratio: float | None = 0.30
+    max_duplicate_line_ratio: Limit = 0.30
     """Largest share of lines that came before."""
-    max_duplicate_line_character_ratio: float | None = 0.20
+    max_duplicate_line_character_ratio: Limit = 0.20
     """Largest share of characters in lines that came before."""
-    max_top_2gram_ratio: float | None = 0.20
+    max_top_2gram_ratio: Limit = 0.20
     """Largest share of characters in the commonest two words."""
-    max_top_3gram_ratio: float | None = 0.18
+    max_top_3gram_ratio: Limit = 0.18
     """Largest share of characters in the commonest three words."""
-    max_top_4gram_ratio: float | None = 0.16
+    max_top_4gram_ratio: Limit = 0.16
     """Largest share of characters in the commonest four words."""
-    max_duplicate_5gram_ratio: float | None = 0.15
+    max_duplicate_5gram_ratio: Limit = 0.15
     """Largest share of characters in five words that came before."""
-    max_duplicate_6gram_ratio: float | None = 0.14
+    max_duplicate_6gram_ratio: Limit = 0.14
     """Largest share of characters in six words that came before."""
-    max_duplicate_7gram_ratio: float | None = 0.13
+    max_duplicate_7gram_ratio: Limit = 0.13
     """Largest share of characters in seven words that came before."""
-    max_duplicate_8gram_ratio: float | None = 0.12
+    max_duplicate_8gram_ratio: Limit = 0.12
     """Largest share of characters in eight words that came before."""
-    max_duplicate_9gram_ratio: float | None = 0.11
+    max_duplicate_9gram_ratio: Limit = 0.11
     """Largest share of characters in nine words that came before."""
-    max_duplicate_10gram_ratio: float | None = 0.10
+    max_duplicate_10gram_ratio: Limit = 0.10
     """Largest share of characters in ten words that came before."""
 
 
