@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.english_characters import SIZE, TERMINAL, character_flags
-from dataengine.kernels.lines import first_visible, last_visible
+from dataengine.kernels.lines import characters_in, first_visible, last_visible
 from dataengine.kernels.phrases import Phrases, make_phrases, phrases_at
 from dataengine.kernels.sentences import is_closing, sentences_in
 from dataengine.kernels.spaces import space_at
@@ -184,19 +184,26 @@ def citation_at(data, i, end, edited):
 @njit(cache=True, nogil=True)
 def copy_line(data, start, end, citations, rare, edited, out, filled):
     """Copy a line without citation marks: (new end of `out`, marks, curly brackets, whether a rare letter was met)."""
-    marks = brackets = 0
+    marks = brackets = squares = 0
+    part, room = data[start:end], out[filled : filled + end - start]
+    for i in range(part.size):
+        room[i] = part[i]
+        brackets += part[i] == 123
+        squares += part[i] == 91
     rare_met = False
+    for i in range(part.size):
+        rare_met |= rare[part[i]]
+    if squares == 0 or not citations:
+        return filled + part.size, 0, brackets, rare_met
     i = start
     while i < end:
         byte = data[i]
-        if byte == 91 and citations:
+        if byte == 91:
             size = citation_at(data, i, end, edited)
             if size:
                 marks += 1
                 i += size
                 continue
-        brackets += byte == 123
-        rare_met |= rare[byte]
         out[filled] = byte
         filled += 1
         i += 1
@@ -216,13 +223,20 @@ def phrases_in(data, start, end, rare, letters, bounds, places, bits):
 @njit(cache=True, nogil=True)
 def look_over_text(data, start, end, known, out):
     """Count lorem ipsum and curly brackets in a whole text."""
-    for i in range(start, end):
-        byte = data[i]
-        out[BRACKETS] += byte == 123
-        if (byte == 109 or byte == 77) and phrases_at(
-            data, i, start, end, known.letters, known.bounds, known.places, known.bits
-        ) & LOREM_IPSUM:
-            out[LOREM] += 1
+    part = data[start:end]
+    brackets = letters = 0
+    for i in range(part.size):
+        brackets += part[i] == 123
+        letters += (part[i] | 0x20) == 109
+    out[BRACKETS] = brackets
+    i = 0
+    while letters:
+        if (part[i] | 0x20) == 109:
+            letters -= 1
+            if i + 1 < part.size and part[i + 1] == 32:
+                met = phrases_at(part, i, 0, part.size, known.letters, known.bounds, known.places, known.bits)
+                out[LOREM] += met & LOREM_IPSUM > 0
+        i += 1
 
 
 @njit(cache=True, nogil=True)
@@ -234,10 +248,7 @@ def clean_text(data, start, end, options, known, edited, flags, classes, out, fi
         line_end, behind = end_of_line(data, begin, end)
         wide = line_end - begin >= options.long_line
         if wide:
-            many = 0
-            for i in range(begin, line_end):
-                many += data[i] & 0xC0 != 0x80
-            counts[LONG] += many >= options.long_line
+            counts[LONG] += characters_in(data, begin, line_end) >= options.long_line
         lo = first_visible(data, begin, line_end)
         hi = last_visible(data, lo, line_end)
         begin = behind

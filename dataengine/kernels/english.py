@@ -36,6 +36,7 @@ from dataengine.kernels.english_cuts import cut_here, flags_of, prefix_of, suffi
 from dataengine.kernels.english_exceptions import UNITS, exceptions
 from dataengine.kernels.english_tables import (
     IN_SIEVE,
+    IS_HASH,
     OPENS,
     SLOTS,
     Tables,
@@ -171,18 +172,6 @@ def add_pieces(data, lo, hi, base, n, classes, hashes, tokens):
 def add_chunk(data, lo, hi, base, n, tables, hashes, tokens, stack):
     """The tokens of the chunk ``data[lo:hi]``. `stack`: int64, room for as many suffixes as it has bytes."""
     classes, hints, known = tables.flags, tables.hints, tables.known
-    last = data[hi - 1]
-    if last < 0x80 and (last == 46 or classes[last] & SUFFIX) and hi - lo > 1:  # most are a word and one mark
-        value, size, flags = look_over(data, lo, hi - 1, classes)
-        if (
-            not flags & (ROLE | DIGIT)
-            and (last != 46 or (data[hi - 2] < 0x80 and classes[data[hi - 2]] & LOWER))
-            and exception_of(value, data[lo], data[hi - 2], hi - 1 - lo, hints, known) < 0
-            and exception_at(data, lo, hi, hints, known) < 0
-        ):
-            n = add(hashes, tokens, n, lo - base, hi - 1 - base, value, size, flags)
-            value = (SEED ^ np.uint64(last)) * PRIME
-            return add(hashes, tokens, n, hi - 1 - base, hi - base, value, 1, classes[last])
     pushed = 0
     place = -1
     end = hi
@@ -257,7 +246,15 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
     i = start
     while i < end:
         # White space.
-        code, step = character(data, i, end)
+        code, step = np.uint32(data[i]), 1
+        if code == 32:
+            blank = gap == 0 and n > first
+            gap += 1
+            characters += 1
+            i += 1
+            continue
+        if code >= 0x80:
+            code, step = character(data, i, end)
         if flags_of(code, classes) & SPACE:
             kind = break_kind(code)
             if kind:
@@ -266,7 +263,7 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
                 breaks[many_breaks, TOKEN] = n - first
                 breaks[many_breaks, SORT] = kind | step << 4
                 many_breaks += 1
-            blank = gap == 0 and code == 32 and n > first
+            blank = False
             gap += 1
             characters += 1
             i += step
@@ -274,12 +271,14 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
         # A chunk: one look a byte, until the next white space.
         lo = i
         value, size, flags = SEED, 0, np.uint32(0)
+        core_value, core_flags = value, flags  # of all but the last character
         while i < end:
             byte = data[i]
             if byte < 0x80:
                 here = classes[byte]
                 if here & SPACE:
                     break
+                core_value, core_flags = value, flags
                 value = (value ^ np.uint64(byte)) * PRIME
                 i += 1
             else:
@@ -297,7 +296,21 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
         if flags & ROLE or (flags & DIGIT and not (data[i - 1] < 0x80 and classes[data[i - 1]] & DIGIT)):
             if flags & COUNTED:
                 count_signs(data, lo, i, counts)
-            n = add_chunk(data, lo, i, start, n, tables, hashes, tokens, stack)
+            # Most are a word and a mark behind it.
+            last = data[i - 1]
+            if (
+                last < 0x80
+                and size > 1
+                and (classes[last] & SUFFIX or (last == 46 and data[i - 2] < 0x80 and classes[data[i - 2]] & LOWER))
+                and not core_flags & (ROLE | DIGIT)
+                and exception_of(core_value, data[lo], data[i - 2], i - 1 - lo, tables.hints, tables.known) < 0
+                and exception_of(value, data[lo], last, i - lo, tables.hints, tables.known) < 0
+            ):
+                n = add(hashes, tokens, n, lo - start, i - 1 - start, core_value, size - 1, core_flags)
+                value = (SEED ^ np.uint64(last)) * PRIME
+                n = add(hashes, tokens, n, i - 1 - start, i - start, value, 1, classes[last])
+            else:
+                n = add_chunk(data, lo, i, start, n, tables, hashes, tokens, stack)
         else:
             place = exception_of(value, data[lo], data[i - 1], i - lo, tables.hints, tables.known)
             if place >= 0:
@@ -469,6 +482,7 @@ def tables() -> Tables:
         content = chunk.encode()
         cuts = np.cumsum([len(part.encode()) for part in parts]).tolist()[:-1]
         found.hints[sieve_place(content[0], content[-1], len(content))] |= IN_SIEVE
+        found.hints[slot_of(np.uint64(word_hash(chunk)))] |= IS_HASH
         found.known[_insert(found.known, word_hash(chunk)), 1] = sum(cut << 8 * k for k, cut in enumerate(cuts))
     return found
 

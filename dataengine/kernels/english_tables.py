@@ -13,8 +13,9 @@ SLOTS = 8192
 """Places in each table; a power of two, several times what it holds."""
 LONGEST_EXCEPTION = 40
 """Bytes; the longest there is has 38."""
-IN_SIEVE, OPENS = 1, 2
-"""Bits of `Tables.hints`: an exception has this first byte, last byte and length; a phrase begins with this hash."""
+IN_SIEVE, IS_HASH, OPENS = 1, 2, 4
+"""Bits of `Tables.hints`: an exception has this first byte, last byte and length; or a hash that falls here; a phrase
+begins with a token whose hash falls here."""
 
 
 class Tables(NamedTuple):
@@ -58,7 +59,7 @@ def exception_of(value, first, last, size, hints, known):
     """The place in `known` of the exception with this hash, first and last byte and size in bytes, or -1."""
     if size > LONGEST_EXCEPTION or not hints[sieve_place(first, last, size)] & IN_SIEVE:
         return -1
-    return find(known, value)
+    return find(known, value) if hints[slot_of(value)] & IS_HASH else -1
 
 
 @njit(cache=True, nogil=True)

@@ -40,9 +40,10 @@ def last_visible(data, start, end):
 @njit(cache=True, nogil=True)
 def characters_in(data, start, end):
     """Code points in ``data[start:end]``."""
+    part = data[start:end]  # an index that cannot be negative lets the compiler use vectors
     many = 0
-    for i in range(start, end):
-        many += data[i] & 0xC0 != 0x80
+    for i in range(part.size):
+        many += (part[i] & 0xC0) != 0x80
     return many
 
 

@@ -25,6 +25,10 @@ def sentences_in(data, start, end, classes):
     open_ = False  # something stands behind the last end
     i = start
     while i < end:
+        while open_ and pending == 0 and i < end and data[i] < 0x80 and not classes[data[i]] & TERMINAL:
+            i += 1  # most of a sentence
+        if i == end:
+            break
         code, step = character(data, i, end)
         flags = classes[code] if code < SIZE else np.uint32(0)
         i += step

@@ -2,7 +2,7 @@
 
 The one filter that edits. A line goes if it does not end as sentences do, has fewer than three words or one of more
 than 1,000 characters, or speaks of JavaScript or cookies; marks of citations (``[12]``) are taken out. What was taken
-is counted by reason, in columns, and in bytes by the ledger. A text goes if it has ``lorem ipsum`` or a curly bracket in
+is counted by reason, in columns, and in bytes by the ledger. A text goes if ``lorem ipsum`` or a curly bracket is in
 it, or fewer than five sentences left. Dropped rows keep the text they came with.
 
 The rule of the curly bracket was meant for scripts in pages and deletes LaTeX, JSON and source code: FineMath had to
