@@ -3,84 +3,77 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-LINE = re.compile(r"\r\n|\r|\n")
+from dataengine.kernels.words import character_classes
+
+LETTER_OF = {0: "s", 1: "m", 2: "w", 3: "a", 4: "u", 5: "c", 6: "l", 7: "j", 8: "x"}
 
 
 def kind(letter: str) -> str:
-    """One letter for the class of a character: space, mark, other part of a word, letter."""
-    code, category = ord(letter), unicodedata.category(letter)
-    if code >= 0x10000:
-        return "m" if 0x1F000 <= code < 0x1FC00 else "l"
-    if letter.isspace() or letter in "\u200b\ufeff":
-        return "s"
-    return "l" if category[0] == "L" else "w" if category[0] in "NM" or category == "Cf" else "m"
+    """The class of a character, as a letter."""
+    code = ord(letter)
+    if code < 0x20000:
+        return LETTER_OF[int(character_classes()[code])]
+    return "u" if code < 0x40000 else "m"
 
 
 @dataclass(frozen=True)
 class Token:
     text: str
+    is_word: bool
+    is_alphabetic: bool
+    is_unspaced: bool = False
 
-    @property
-    def is_word(self) -> bool:
-        return any(kind(letter) in "wl" for letter in self.text)
 
-    @property
-    def is_alphabetic(self) -> bool:
-        return any(kind(letter) == "l" for letter in self.text)
+WORD = re.compile(r"(?P<unit>[ul](?:[cjx]|(?<=[lj])u)*)|[wacjx](?:[wacjxm]*[wacjx])?")
 
 
 def tokens(text: str) -> list[Token]:
-    found = []
+    """The words of a text by the rule of `dataengine.kernels.words`, and marks that stand alone."""
+    found: list[Token] = []
     kinds = "".join(map(kind, text))
     for chunk in re.finditer(r"[^s]+", kinds):
-        piece = text[chunk.start() : chunk.end()]
-        inner = re.search(r"[wl](?:.*[wl])?", chunk.group(), re.DOTALL)
-        cut = inner.span() if inner else (len(piece), len(piece))
-        marks = [re.findall(r"\.+|-+|.", part, re.DOTALL) for part in (piece[: cut[0]], piece[cut[1] :])]
-        found += [*marks[0], *([piece[cut[0] : cut[1]]] if inner else []), *marks[1]]
-    return [Token(each) for each in found]
-
-
-def trimmed(line: str) -> str:
-    """The line without the spaces (of our own table) around it."""
-    visible = [place for place, letter in enumerate(line) if kind(letter) != "s"]
-    return line[visible[0] : visible[-1] + 1] if visible else ""
-
-
-def lines(text: str) -> list[str]:
-    """Lines without the spaces around them; what stands behind the last line break is a line only if it is visible."""
-    found = [trimmed(line) for line in LINE.split(text)]
-    return found if found[-1] else found[:-1]
-
-
-def paragraphs(text: str) -> list[tuple[tuple[object, ...], int]]:
-    """(the tokens of each line, length in characters) of each run of lines that are not blank."""
-    found: list[tuple[tuple[object, ...], int]] = []
-    run: list[tuple[str, int, int]] = []
-    start = 0
-    for end, after in [*(match.span() for match in LINE.finditer(text)), (len(text), len(text))]:
-        line = trimmed(text[start:end])
-        if line:
-            first = start + text[start:end].index(line)
-            run.append((line, first, first + len(line)))
-        elif run:
-            found.append((tuple(key(each) for each, _, _ in run), run[-1][2] - run[0][1]))
-            run = []
-        start = after
-    if run:
-        found.append((tuple(key(each) for each, _, _ in run), run[-1][2] - run[0][1]))
+        base = chunk.start()
+        words: list[tuple[int, int, bool]] = []
+        for match in WORD.finditer(chunk.group()):
+            unit = match["unit"] is not None
+            words.append((match.start(), match.end(), unit))
+            for _ in range(match.group().count("x") if unit else 0):
+                if len(words) > 1 and words[-2][2] and words[-2][1] == words[-1][0]:
+                    words[-2:] = [(words[-2][0], words[-1][1], True)]
+        for start, end, unit in words:
+            part = kinds[base + start : base + end]
+            found.append(Token(text[base + start : base + end], True, unit or "a" in part, unit))
+        if not words:
+            found.append(Token(text[base : chunk.end()], False, False))
     return found
 
 
-def key(line: str) -> tuple[str, ...]:
-    return tuple(token.text for token in tokens(line))
+def chunks(text: str) -> list[Token]:
+    """What ``str.split`` gives."""
+    return [Token(each, True, any(letter.isalpha() for letter in each)) for each in text.split()]
 
 
-def duplicates(items: list[tuple[object, int]]) -> tuple[int, int]:
+def lines(text: str) -> list[str]:
+    """Lines without the white space around them."""
+    return [line.strip() for line in text.splitlines()]
+
+
+def paragraphs(text: str) -> list[tuple[Hashable, int]]:
+    """(lines, characters of them and of the breaks between) of each run of lines that are not blank."""
+    found: list[list[str]] = [[]]
+    for line in lines(text):
+        if line:
+            found[-1].append(line)
+        elif found[-1]:
+            found.append([])
+    return [(tuple(run), len("\n".join(run))) for run in found if run]
+
+
+def duplicates(items: list[tuple[Hashable, int]]) -> tuple[int, int]:
     seen, count, size = set(), 0, 0
     for item, length in items:
         if item in seen:
@@ -89,10 +82,20 @@ def duplicates(items: list[tuple[object, int]]) -> tuple[int, int]:
     return count, size
 
 
-def top_ngram(words: list[str], n: int) -> int:
-    grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
-    best, times = next(iter(Counter(grams).most_common(1)), ((), 0))
-    return times * len(" ".join(best)) if times > 1 else 0
+def all_copies(items: list[tuple[Hashable, int]]) -> tuple[int, int]:
+    """As `duplicates`, but the first of its kind counts too."""
+    times = Counter(item for item, _ in items)
+    twice = [length for item, length in items if times[item] > 1]
+    return len(twice), sum(twice)
+
+
+def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+
+def top_ngram(words: list[str], n: int, least: int = 2, joined: str = " ") -> int:
+    best, times = next(iter(Counter(ngrams(words, n)).most_common(1)), ((), 0))
+    return times * len(joined.join(best)) if times >= least else 0
 
 
 def duplicate_ngrams(words: list[str], n: int) -> int:
