@@ -2,14 +2,14 @@
 
     python -m benchmarks.heuristics [--size 20MB] [--compat paper|datatrove] [--texts FILE.jsonl] [--peer 200]
 
-Runs gopher, repetition, c4 and fineweb over batches of 1,024 texts: each alone, then all four as one segment, where each
-filter sees what the one before it kept. "alone" counts the whole scan of the text for each; in the segment it is shared
-(`dataengine.kernels.scan`), and the same is done once more with sharing switched off. MB of text per CPU second,
+Runs gopher, repetition, c4 and fineweb over batches of 1,024 texts: each alone, then all four as one segment, where
+each filter sees what the one before it kept. Alone, each has the whole scan of the text to pay; in the segment it is
+shared (`dataengine.kernels.scan`), and the same is done once more with sharing switched off. MB of text per CPU second,
 the best of three; the first call, which compiles or loads the kernels, is not counted.
 
 `--peer N` runs datatrove's same four filters over the first N texts, where datatrove and spaCy are installed, in turns
-with ours, and counts how often the two decide alike. `--texts` takes a JSON Lines file with a field ``text``; without it
-the texts are made up (`benchmarks.river`).
+with ours, and counts how often the two decide alike. `--texts` takes a JSON Lines file with a field ``text``; without
+it the texts are made up (`benchmarks.river`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def batches(texts: list[str]) -> list[pa.RecordBatch]:
         part = texts[first : first + ROWS]
         ids = [f"{first + place:032x}" for place in range(len(part))]
         blank = [""] * len(part)
-        found.append(pa.RecordBatch.from_pydict({"id": ids, "source": blank, "origin": blank, "url": blank, "text": part}))
+        found.append(
+            pa.RecordBatch.from_pydict({"id": ids, "source": blank, "origin": blank, "url": blank, "text": part})
+        )
     return found
 
 
@@ -101,7 +103,11 @@ def peer(texts: list[str], compat: str) -> None:
         print(f"  datatrove is not installed ({error})")
         return
     theirs = dict(
-        zip(FILTERS, (GopherQualityFilter(), GopherRepetitionFilter(), C4QualityFilter(), FineWebQualityFilter()), strict=True)
+        zip(
+            FILTERS,
+            (GopherQualityFilter(), GopherRepetitionFilter(), C4QualityFilter(), FineWebQualityFilter()),
+            strict=True,
+        )
     )
     size = sum(len(text.encode()) for text in texts)
     work = batches(texts)
@@ -114,7 +120,9 @@ def peer(texts: list[str], compat: str) -> None:
         slow = time.process_time() - started
         kept = run(work, chain)
         alike = np.mean([(number in kept) == keep for number, keep in enumerate(decided)])
-        print(f"  {name:18} datatrove {size / 1e6 / slow:6.2f} MB/s, ours {slow / ours:5.0f} x, decided alike {alike:.4f}")
+        print(
+            f"  {name:18} datatrove {size / 1e6 / slow:6.2f} MB/s, ours {slow / ours:5.0f} x, decided alike {alike:.4f}"
+        )
 
 
 def main() -> None:

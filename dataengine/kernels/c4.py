@@ -252,8 +252,10 @@ def clean_text(data, start, end, options, known, edited, flags, classes, out, fi
         lo = first_visible(data, begin, line_end)
         hi = last_visible(data, lo, line_end)
         begin = behind
-        if options.max_word >= 0 and hi - lo > options.max_word and has_long_word(
-            data, lo, hi, options.max_word, classes, not options.datatrove
+        if (
+            options.max_word >= 0
+            and hi - lo > options.max_word
+            and has_long_word(data, lo, hi, options.max_word, classes, not options.datatrove)
         ):
             counts[LONG_WORD] += 1
             continue
@@ -271,9 +273,7 @@ def clean_text(data, start, end, options, known, edited, flags, classes, out, fi
             continue
         met = 0
         if rare_met:
-            met = phrases_in(
-                out, line, new, known.rare, known.letters, known.bounds, known.places, known.bits
-            )
+            met = phrases_in(out, line, new, known.rare, known.letters, known.bounds, known.places, known.bits)
         if options.datatrove and met & LOREM_IPSUM:
             counts[LOREM] += 1
             if options.lorem:

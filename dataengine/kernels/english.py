@@ -210,9 +210,7 @@ def add_chunk(data, lo, hi, base, n, tables, hashes, tokens, stack):
             n = add_pieces(data, lo, hi, base, n, classes, hashes, tokens)
     while pushed:
         pushed -= 1
-        n = add_token(
-            data, stack[pushed], stack[pushed - 1] if pushed else end, base, n, classes, hashes, tokens
-        )
+        n = add_token(data, stack[pushed], stack[pushed - 1] if pushed else end, base, n, classes, hashes, tokens)
     return n
 
 

@@ -140,8 +140,11 @@ def character_flags() -> np.ndarray:
 
 def _cased(categories: np.ndarray) -> tuple[list[int], list[int]]:
     """Lower and upper case letters of the Latin, Greek and Cyrillic alphabets, as far as spaCy knows them."""
-    latin = {code for code in range(0x10000) if categories[code][0] == "L"
-             and unicodedata.name(chr(code), "").startswith(("LATIN", "FULLWIDTH LATIN"))}
+    latin = {
+        code
+        for code in range(0x10000)
+        if categories[code][0] == "L" and unicodedata.name(chr(code), "").startswith(("LATIN", "FULLWIDTH LATIN"))
+    }
     known = latin - set(code_points(NOT_LATIN)) | set(code_points(CASED)) - set(code_points(NOT_GREEK))
     lower = [code for code in known if categories[code] == "Ll"] + [0x294]
     upper = [code for code in known if categories[code] == "Lu"] + [0x3A2]

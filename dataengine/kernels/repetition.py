@@ -198,8 +198,25 @@ def count_ngrams(hashes, first, ends, tokens, reading, slots, base, places, keys
 
 
 @njit(cache=True, nogil=True)
-def measure_repetition(data, offsets, chosen, rows, hashes, tokens, breaks, counts, reading, keys, sizes, ids, times,
-                       places, ends, blank, table):
+def measure_repetition(
+    data,
+    offsets,
+    chosen,
+    rows,
+    hashes,
+    tokens,
+    breaks,
+    counts,
+    reading,
+    keys,
+    sizes,
+    ids,
+    times,
+    places,
+    ends,
+    blank,
+    table,
+):
     """Fill `table`, int64, shape (n, 23), columns in the order of `COLUMNS`. The arrays between are room to work in."""
     slots = np.zeros(4096, np.int64)
     base = 1
@@ -217,8 +234,23 @@ def measure_repetition(data, offsets, chosen, rows, hashes, tokens, breaks, coun
             base = 1
         out = table[row]
         out[0] = counts[source, CHARACTERS]
-        base = count_lines(data, offsets[row], offsets[row + 1], breaks, rows[source, 1], rows[source + 1, 1], reading,
-                           slots, base, keys, sizes, ids, times, blank, out[2:8])
+        base = count_lines(
+            data,
+            offsets[row],
+            offsets[row + 1],
+            breaks,
+            rows[source, 1],
+            rows[source + 1, 1],
+            reading,
+            slots,
+            base,
+            keys,
+            sizes,
+            ids,
+            times,
+            blank,
+            out[2:8],
+        )
         ends[0] = 0
         for t in range(many):
             ends[t + 1] = ends[t] + tokens[first + t, SIZE]

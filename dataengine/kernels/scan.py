@@ -150,7 +150,9 @@ def join(
     fresh = n = many = 0
     for row in range(chosen.size):
         if chosen[row] >= 0:
-            n, many = copy_row(chosen[row], old_rows, old_hashes, old_tokens, old_breaks, n, many, hashes, tokens, breaks)
+            n, many = copy_row(
+                chosen[row], old_rows, old_hashes, old_tokens, old_breaks, n, many, hashes, tokens, breaks
+            )
             counts[row] = old_counts[chosen[row]]
         else:
             n, many = copy_row(fresh, new_rows, new_hashes, new_tokens, new_breaks, n, many, hashes, tokens, breaks)

@@ -61,8 +61,16 @@ def is_closing(code):
     if code < 128:
         return code == 34 or code == 39 or code == 41 or code == 93
     return (
-        code == 0x201D or code == 0x2019 or code == 0xBB or code == 0x203A or code == 0x300D or code == 0x300F
-        or code == 0xFF09 or code == 0x3011 or code == 0x300B or code == 0x3009
+        code == 0x201D
+        or code == 0x2019
+        or code == 0xBB
+        or code == 0x203A
+        or code == 0x300D
+        or code == 0x300F
+        or code == 0xFF09
+        or code == 0x3011
+        or code == 0x300B
+        or code == 0x3009
     )
 
 

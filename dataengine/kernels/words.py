@@ -186,8 +186,17 @@ def add_chunk(data, lo, hi, base, n, classes, hashes, tokens, counts):
             if cls == LETTER:
                 kind |= LETTERS
             if cls == CLOSING and unit and n > floor:
-                n = close_unit(data, base, hashes, tokens, add(hashes, tokens, n, start - base, end - base, seen,
-                                                               seen_size, kind), floor) - 1
+                n = (
+                    close_unit(
+                        data,
+                        base,
+                        hashes,
+                        tokens,
+                        add(hashes, tokens, n, start - base, end - base, seen, seen_size, kind),
+                        floor,
+                    )
+                    - 1
+                )
                 # The last token stays open: what combines with it is still to come.
                 start, seen_size, kind = base + tokens[n, START], tokens[n, SIZE], tokens[n, KIND]
                 value = seen = hashes[n]

@@ -16,7 +16,24 @@ from tests.kernels import plain
 
 SOUP = st.lists(
     st.sampled_from(
-        ["a ", "b ", "c ", "dd ", "日本 ", "a, ", "b. ", "\n", "\n\n", "\r\n", "- ", "...", "\u3000", "\u2028", "\x1c", "é\n"]
+        [
+            "a ",
+            "b ",
+            "c ",
+            "dd ",
+            "日本 ",
+            "a, ",
+            "b. ",
+            "\n",
+            "\n\n",
+            "\r\n",
+            "- ",
+            "...",
+            "\u3000",
+            "\u2028",
+            "\x1c",
+            "é\n",
+        ]
     ),
     max_size=80,
 ).map("".join)
@@ -33,7 +50,7 @@ def counted(splitting: scan.Splitting, reading: int, *texts: str) -> list[dict[s
     return [dict(zip(found, row, strict=True)) for row in rows]
 
 
-def agrees(splitting: scan.Splitting, reading: int, texts: list[str], slowly) -> None:  # noqa: ANN001
+def agrees(splitting: scan.Splitting, reading: int, texts: list[str], slowly) -> None:
     for found, text in zip(counted(splitting, reading, *texts), texts, strict=True):
         expected = slowly(text)
         assert {name: found[name] for name in expected} == expected, text
@@ -115,7 +132,8 @@ def test_equal_keys_get_the_number_of_the_first_and_old_entries_are_forgotten(ke
 def test_time_grows_with_the_text_and_no_faster() -> None:
     def seconds(size: int) -> float:
         columns = [
-            pa.array([text]) for text in ("a " * size, "a" * size, ". " * size, "\n" * size, "ab " * (size // 2) + "c " * size)
+            pa.array([text])
+            for text in ("a " * size, "a" * size, ". " * size, "\n" * size, "ab " * (size // 2) + "c " * size)
         ]
         started = time.process_time()
         for column in columns:

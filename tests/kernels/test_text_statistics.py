@@ -15,8 +15,8 @@ from tests.kernels import plain
 from tests.kernels.test_words import SOUP
 
 STOP_WORDS = ("the", "be", "b", "é", "日")
-LINES = st.lists(st.sampled_from(["- ", "•", "* ", "…", "...", " ", "\t", "\n", "\r\n", "\r", "\x1c", "\u2029", "x", "# y", "the "]),
-                 max_size=30).map("".join)  # fmt: skip
+LINE_PIECES = ["- ", "•", "* ", "…", "...", " ", "\t", "\n", "\r\n", "\r", "\x1c", "\u2029", "x", "# y", "the "]
+LINES = st.lists(st.sampled_from(LINE_PIECES), max_size=30).map("".join)
 
 
 def counted(splitting: scan.Splitting, lines: int, *texts: str) -> list[dict[str, int]]:

@@ -16,9 +16,12 @@ from dataengine.kernels.words import split_chunks, split_words
 from tests.kernels import plain
 
 PIECES = [
-    "the ", "be", "a-b", "don't", "--", "...", "…", "-", "•", "#", "\n", "\r\n", "\r", "\n\n", " ", "\t", "\u3000",
-    "\u2028", "\x85", "\0", "é", "e\u0301", "日本", "ひらがな", "カタカナ", "ー", "हिन्दी", "👩\u200d💻", "😀", "𝒜", "𠀀", "3.14", "٣",
-    "\u200b", "\ufeff", '"', ".", "\x1f", "ที่", "เ", "และ", "ໄທ", "ភាសា", "ខ្មែរ", "ကျွန်ုပ်", "က်", "\u103a", "བོད་", "།",
+    "the ", "be", "a-b", "don't", "--", "...", "…", "-",
+    "•", "#", "\n", "\r\n", "\r", "\n\n", " ", "\t", "\u3000",
+    "\u2028", "\x85", "\0", "é", "e\u0301", "日本", "ひらがな", "カタカナ",
+    "ー", "हिन्दी", "👩\u200d💻", "😀", "𝒜", "𠀀", "3.14", "٣",
+    "\u200b", "\ufeff", '"', ".", "\x1f", "ที่", "เ", "และ",
+    "ໄທ", "ភាសា", "ខ្មែរ", "ကျွန်ုပ်", "က်", "\u103a", "བོད་", "།",
     "\u17d2", "々", "〇", "，", "。",
 ]  # fmt: skip
 SOUP = st.lists(st.sampled_from(PIECES) | st.characters(codec="utf-8", max_codepoint=0x1FFFF), max_size=40).map("".join)
@@ -29,12 +32,14 @@ def read(found: TokenArrays, texts: list[str]) -> list[list[plain.Token]]:
     rows = []
     for row, text in enumerate(texts):
         content, (first, end) = text.encode(), found.rows[row : row + 2, 0]
-        rows.append([
-            plain.Token(
-                content[start:stop].decode(), bool(kind & VISIBLE), bool(kind & LETTERS), bool(kind & UNSPACED)
-            )
-            for start, stop, _, kind in found.tokens[first:end].tolist()
-        ])
+        rows.append(
+            [
+                plain.Token(
+                    content[start:stop].decode(), bool(kind & VISIBLE), bool(kind & LETTERS), bool(kind & UNSPACED)
+                )
+                for start, stop, _, kind in found.tokens[first:end].tolist()
+            ]
+        )
     return rows
 
 

@@ -67,14 +67,21 @@ class Config(StageConfig):
 RULES = [
     Rule("empty", "characters", "<", "min_characters"),
     Rule("too_many_duplicate_paragraphs", "duplicate_paragraph_ratio", ">", "max_duplicate_paragraph_ratio"),
-    Rule("too_much_text_in_duplicate_paragraphs", "duplicate_paragraph_character_ratio", ">",
-         "max_duplicate_paragraph_character_ratio"),
+    Rule(
+        "too_much_text_in_duplicate_paragraphs",
+        "duplicate_paragraph_character_ratio",
+        ">",
+        "max_duplicate_paragraph_character_ratio",
+    ),
     Rule("too_many_duplicate_lines", "duplicate_line_ratio", ">", "max_duplicate_line_ratio"),
-    Rule("too_much_text_in_duplicate_lines", "duplicate_line_character_ratio", ">",
-         "max_duplicate_line_character_ratio"),
+    Rule(
+        "too_much_text_in_duplicate_lines", "duplicate_line_character_ratio", ">", "max_duplicate_line_character_ratio"
+    ),
     *[Rule(f"one_{n}gram_too_often", f"top_{n}gram_ratio", ">", f"max_top_{n}gram_ratio") for n in range(2, 5)],
-    *[Rule(f"too_many_duplicate_{n}grams", f"duplicate_{n}gram_ratio", ">", f"max_duplicate_{n}gram_ratio")
-      for n in range(5, 11)],
+    *[
+        Rule(f"too_many_duplicate_{n}grams", f"duplicate_{n}gram_ratio", ">", f"max_duplicate_{n}gram_ratio")
+        for n in range(5, 11)
+    ],
 ]
 
 
