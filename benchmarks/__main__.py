@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["remote"], ["stages"],
-        ["addresses", "--domains", "500000"], ["wikipedia", "--size", "5MB"], ["startup"], ["language"], ["trainer"]]
+        ["addresses", "--domains", "500000"], ["wikipedia", "--size", "5MB"], ["startup"], ["language"],
+        ["heuristics"], ["trainer"]]
 
 for module, *arguments in RUNS:
     print(f"\n== benchmarks.{module} {' '.join(arguments)}", flush=True)

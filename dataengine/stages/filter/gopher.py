@@ -23,8 +23,8 @@ on all of them: choose that to repeat FineWeb.
 
 **Languages.** Give the language's own `stop_words`, six to ten of its commonest. Each must be one word by the table:
 for Chinese ``["的", "是", "了", "在", "和", "不"]``, for Japanese ``["の", "に", "は", "を", "た", "で"]``, for Thai
-units such as ``["ที่", "และ", "ไม่", "ใน"]``. Words of such scripts are smaller than a dictionary's (see
-`dataengine.kernels.words` for how much): double `min_words` for them.
+units such as ``["ที่", "และ", "ไม่", "ใน"]``. Words of such scripts are smaller than a dictionary's: multiply `min_words`
+by 1.6 for Chinese and Japanese, by 2.5 for Thai, Lao and Khmer, by 1.4 for Burmese.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ REASONS = {
 @needs_data
 @pytest.mark.parametrize(
     ("name", "theirs"),
-    zip(HEURISTICS, ("gopher_quality", "gopher_repetition", "c4", "fineweb"), strict=True),
+    list(zip(HEURISTICS, ("gopher_quality", "gopher_repetition", "c4", "fineweb"), strict=True)),
 )
 def test_decisions_reasons_and_texts_are_those_of_datatrove(name: str, theirs: str) -> None:
     with lzma.open(DATA / "datatrove_decisions.jsonl.xz", "rt", encoding="utf-8") as file:
