@@ -15,8 +15,8 @@ Between two white spaces a **word** runs from the first letter or digit to the l
 | Burmese | the same, with the final consonant | 1.4 |
 | Tibetan | a syllable: the marks between syllables separate words | 1.0 |
 
-Where ICU's word breaker begins a word, one of these begins too: in 99 to 100 of 100 cases, Burmese 88. Of English, Hindi
-and Korean there are .94 to .99 words to one of ICU. (``python -m benchmarks.word_units``, on the Universal
+Where ICU's word breaker begins a word, one of these begins too: in 99 to 100 of 100 cases, Burmese 88. Of English,
+Hindi and Korean there are .94 to .99 words to one of ICU. (``python -m benchmarks.word_units``, on the Universal
 Declaration of Human Rights and news.)
 
 What ends a line is what ends it for ``str.splitlines``.
