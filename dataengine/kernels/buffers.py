@@ -23,14 +23,13 @@ def utf8(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     array = _one_array(column)
     width = OFFSET_TYPES[array.type]
     if len(array) == 0:
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+        return read_only(np.empty(0, np.uint8)), read_only(np.zeros(1, np.int64))
     _, positions, content = array.buffers()
     offsets = np.frombuffer(positions, width, len(array) + 1, array.offset * np.dtype(width).itemsize)
     data = np.frombuffer(content, np.uint8) if content is not None and content.size else np.empty(0, np.uint8)
-    return data, offsets.astype(np.int64, copy=False)
+    return read_only(data), read_only(offsets.astype(np.int64, copy=False))
 
 
-<<<<<<< HEAD
 def read_only(data: np.ndarray) -> np.ndarray:
     """The same array as one that cannot be written: for numba another type, and one type is one compilation less."""
     view = data.view()
@@ -44,14 +43,14 @@ def on_cache_lines(shape: tuple[int, int], dtype: type = np.float32) -> np.ndarr
     raw = np.empty(size + 64, np.uint8)
     first = -raw.ctypes.data % 64
     return raw[first : first + size].view(dtype).reshape(shape)
-=======
+
+
 def as_text(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
     """The other way round: a string array over `data`, which must be UTF-8, without a copy of it."""
     narrow = int(offsets[-1]) < 2**31
     places = np.ascontiguousarray(offsets, np.int32 if narrow else np.int64)
     kind = pa.string() if narrow else pa.large_string()
     return pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(places), pa.py_buffer(data)])
->>>>>>> cec9994 (filter.c4: the one filter that edits; dropped rows keep what they came with)
 
 
 def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -10,6 +10,7 @@ from numba import njit
 
 from dataengine.kernels.english_characters import SIZE, TERMINAL, character_flags
 from dataengine.kernels.lines import characters_in, first_visible, last_visible
+from dataengine.kernels.part import part
 from dataengine.kernels.phrases import Phrases, make_phrases, phrases_at
 from dataengine.kernels.sentences import is_closing, sentences_in
 from dataengine.kernels.spaces import space_at
@@ -83,7 +84,7 @@ def phrases() -> Phrases:
     return make_phrases(PHRASES)
 
 
-@njit(cache=True, nogil=True)
+@part
 def end_of_line(data, i, end):
     """(where the line at `i` ends, the byte behind its break)."""
     while i < end:
@@ -101,7 +102,7 @@ def end_of_line(data, i, end):
     return end, end
 
 
-@njit(cache=True, nogil=True)
+@part
 def has_long_word(data, start, end, most, classes, unspaced):
     """Whether more than `most` characters stand between two white spaces; with `unspaced`, units of scripts without
     spaces part words too."""
@@ -118,7 +119,7 @@ def has_long_word(data, start, end, most, classes, unspaced):
     return False
 
 
-@njit(cache=True, nogil=True)
+@part
 def has_words(data, start, end, wanted, classes, unspaced):
     """Whether ``data[start:end]`` has `wanted` words; with `unspaced`, a unit of a script without spaces is a word."""
     found = 0
@@ -142,7 +143,7 @@ def has_words(data, start, end, wanted, classes, unspaced):
     return found >= wanted
 
 
-@njit(cache=True, nogil=True)
+@part
 def has_end_mark(data, start, end, datatrove, classes):
     """Whether a line ends as prose does: not with ``...``."""
     if end <= start:
@@ -161,7 +162,7 @@ def has_end_mark(data, start, end, datatrove, classes):
     return (code < SIZE and classes[code] & TERMINAL > 0) or is_closing(code)
 
 
-@njit(cache=True, nogil=True)
+@part
 def citation_at(data, i, end, edited):
     """Bytes of the citation mark that begins with the bracket at `i`, or 0."""
     j = i + 1
@@ -181,7 +182,7 @@ def citation_at(data, i, end, edited):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def copy_line(data, start, end, citations, rare, edited, out, filled):
     """Copy a line without citation marks: (new end of `out`, marks, curly brackets, whether a rare letter was met)."""
     marks = brackets = squares = 0
@@ -210,7 +211,7 @@ def copy_line(data, start, end, citations, rare, edited, out, filled):
     return filled, marks, brackets, rare_met
 
 
-@njit(cache=True, nogil=True)
+@part
 def phrases_in(data, start, end, rare, letters, bounds, places, bits):
     """The bits of all phrases in ``data[start:end]``."""
     found = 0
@@ -220,7 +221,7 @@ def phrases_in(data, start, end, rare, letters, bounds, places, bits):
     return found
 
 
-@njit(cache=True, nogil=True)
+@part
 def look_over_text(data, start, end, known, out):
     """Count lorem ipsum and curly brackets in a whole text."""
     part = data[start:end]
@@ -239,7 +240,7 @@ def look_over_text(data, start, end, known, out):
         i += 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def clean_text(data, start, end, options, known, edited, flags, classes, out, filled, counts):
     """Copy the lines of one text that stay; returns the new end of `out`."""
     first = filled

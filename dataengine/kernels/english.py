@@ -46,6 +46,7 @@ from dataengine.kernels.english_tables import (
     sieve_place,
     slot_of,
 )
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import (
     AFTER_GAP,
     BEFORE,
@@ -83,7 +84,7 @@ COUNTED = 1 << 20
 # --- tokens -----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@part
 def add(hashes, tokens, n, start, end, value, size, flags):
     """Token `n`, whose kind follows from the union of its characters' flags; returns n + 1."""
     kind = 0
@@ -103,7 +104,7 @@ def add(hashes, tokens, n, start, end, value, size, flags):
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def look_over(data, lo, hi, classes):
     """(hash, characters, union of flags) of ``data[lo:hi]``."""
     value, size, flags = SEED, 0, np.uint32(0)
@@ -124,14 +125,14 @@ def look_over(data, lo, hi, classes):
     return value, size, flags
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_token(data, lo, hi, base, n, classes, hashes, tokens):
     """``data[lo:hi]`` as one token."""
     value, size, flags = look_over(data, lo, hi, classes)
     return add(hashes, tokens, n, lo - base, hi - base, value, size, flags)
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_exception(data, lo, hi, base, n, cuts, classes, hashes, tokens):
     """The tokens of the exception ``data[lo:hi]``, cut as `Tables.known` says."""
     first, second = np.int64(cuts & np.uint64(255)), np.int64(cuts >> np.uint64(8))
@@ -145,7 +146,7 @@ def add_exception(data, lo, hi, base, n, cuts, classes, hashes, tokens):
     return add_token(data, begin, hi, base, n, classes, hashes, tokens)
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_pieces(data, lo, hi, base, n, classes, hashes, tokens):
     """``data[lo:hi]``, cut inside."""
     begin = lo
@@ -168,7 +169,7 @@ def add_pieces(data, lo, hi, base, n, classes, hashes, tokens):
     return add_token(data, begin, hi, base, n, classes, hashes, tokens) if begin < hi else n
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_chunk(data, lo, hi, base, n, tables, hashes, tokens, stack):
     """The tokens of the chunk ``data[lo:hi]``. `stack`: int64, room for as many suffixes as it has bytes."""
     classes, hints, known = tables.flags, tables.hints, tables.known
@@ -217,7 +218,7 @@ def add_chunk(data, lo, hi, base, n, tables, hashes, tokens, stack):
 # --- a text -----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_signs(data, lo, hi, counts):
     """Count ``#``, and ``...`` and ``…`` in a chunk."""
     dots = 0
@@ -233,7 +234,7 @@ def count_signs(data, lo, hi, counts):
             counts[ELLIPSES] += 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, counts, stack):
     """The tokens and line breaks of the text ``data[start:end]``; returns their new numbers."""
     classes = tables.flags
@@ -325,7 +326,7 @@ def add_text(data, start, end, n, many_breaks, tables, hashes, tokens, breaks, c
 # --- exceptions that were cut -----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@part
 def find_phrases(hashes, tokens, first, n, hints, phrases, masks, found):
     """How many tokens begin a phrase: their places in `found`; in `masks` a bit for each length it may have."""
     many = 0
@@ -350,7 +351,7 @@ def find_phrases(hashes, tokens, first, n, hints, phrases, masks, found):
     return many
 
 
-@njit(cache=True, nogil=True)
+@part
 def choose_phrases(first, many, masks, found, taken, chosen):
     """Mark in `chosen` the lengths of the phrases that count: the longest first, then the leftmost, none over another.
 
@@ -366,7 +367,7 @@ def choose_phrases(first, many, masks, found, taken, chosen):
                     taken[j] = True
 
 
-@njit(cache=True, nogil=True)
+@part
 def copy_token(hashes, tokens, t, new_hashes, new_tokens, new):
     """Token `t` of one pair of arrays as `new` of another."""
     new_hashes[new] = hashes[t]
@@ -374,7 +375,7 @@ def copy_token(hashes, tokens, t, new_hashes, new_tokens, new):
         new_tokens[new, column] = tokens[t, column]
 
 
-@njit(cache=True, nogil=True)
+@part
 def merge_phrases(data, base, first, n, breaks, first_break, last_break, tables, hashes, tokens, scratch):
     """Make exceptions of neighbouring tokens that together are one; returns the new number of tokens."""
     many = find_phrases(hashes, tokens, first, n, tables.hints, tables.phrases, scratch.masks, scratch.found)
@@ -470,7 +471,7 @@ def tables() -> Tables:
         flags, np.zeros(SLOTS, np.uint8), np.zeros((SLOTS, 2), np.uint64), np.zeros((SLOTS, 2), np.uint64), units
     )
     for tokens in _cut_by_rule(found):  # while the tables know no exceptions
-        found.hints[slot_of(np.uint64(tokens[0]))] |= OPENS
+        found.hints[_slot(tokens[0])] |= OPENS
         value = tokens[0]
         for token in tokens[1:]:
             value = (value * int(FOLD) + token) % 2**64
@@ -479,8 +480,8 @@ def tables() -> Tables:
     for chunk, parts in exceptions().items():
         content = chunk.encode()
         cuts = np.cumsum([len(part.encode()) for part in parts]).tolist()[:-1]
-        found.hints[sieve_place(content[0], content[-1], len(content))] |= IN_SIEVE
-        found.hints[slot_of(np.uint64(word_hash(chunk)))] |= IS_HASH
+        found.hints[sieve_place.py_func(content[0], content[-1], len(content))] |= IN_SIEVE
+        found.hints[_slot(word_hash(chunk))] |= IS_HASH
         found.known[_insert(found.known, word_hash(chunk)), 1] = sum(cut << 8 * k for k, cut in enumerate(cuts))
     return found
 
@@ -496,8 +497,13 @@ def _cut_by_rule(nothing: Tables) -> list[list[int]]:
 
 def _insert(table: np.ndarray, key: int) -> int:
     """The place of `key` in an open-addressing table, new or old."""
-    place = int(slot_of(np.uint64(key)))
+    place = _slot(key)
     while table[place, 0] and int(table[place, 0]) != key:
         place = (place + 1) % SLOTS
     table[place, 0] = key
     return place
+
+
+def _slot(key: int) -> int:
+    """`slot_of`, for Python's whole numbers."""
+    return (key ^ key >> 29) & (SLOTS - 1)

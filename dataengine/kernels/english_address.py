@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from dataengine.kernels.english_characters import DIGIT, HOST, LETTER, LOWER
 from dataengine.kernels.english_cuts import flags_of
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import character
 
 
-@njit(cache=True, nogil=True)
+@part
 def is_address(data, lo, hi, classes):
     """Whether ``data[lo:hi]`` is a web or mail address: host names may begin at its start, behind ``://`` or any ``@``.
 
@@ -33,7 +32,7 @@ def is_address(data, lo, hi, classes):
     return False
 
 
-@njit(cache=True, nogil=True)
+@part
 def address_from(data, lo, hi, classes):
     """Whether a host name begins at `lo` and nothing but a port and a path follows."""
     labels = 0
@@ -61,7 +60,7 @@ def address_from(data, lo, hi, classes):
     return address_of_numbers(data, lo, hi, classes)
 
 
-@njit(cache=True, nogil=True)
+@part
 def address_of_numbers(data, lo, hi, classes):
     """Whether a public IPv4 address begins at `lo`, with nothing but a port and a path behind it."""
     i = lo
@@ -92,7 +91,7 @@ def address_of_numbers(data, lo, hi, classes):
     return port_and_path(data, i, hi, classes)
 
 
-@njit(cache=True, nogil=True)
+@part
 def port_and_path(data, i, hi, classes):
     """Whether ``data[i:hi]`` is empty, a port, a path, or both."""
     if i < hi and data[i] == 58:

@@ -7,7 +7,6 @@ Each function looks at the characters about one place, so that each costs the sa
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels.english_characters import (
     ALPHA,
@@ -26,13 +25,14 @@ from dataengine.kernels.english_characters import (
     UPPER,
     VISIBLE,
 )
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import character, hash_bytes
 
 LONGEST_UNIT = 12
 """Bytes."""
 
 
-@njit(cache=True, nogil=True)
+@part
 def flags_of(code, classes):
     """Flags of a code point."""
     if code < SIZE:
@@ -45,7 +45,7 @@ def flags_of(code, classes):
     return np.uint32(VISIBLE | NOT_PUNCTUATION)
 
 
-@njit(cache=True, nogil=True)
+@part
 def last_character(data, lo, hi):
     """Code point of the last character of ``data[lo:hi]`` and its first byte; (0, lo) if there is none."""
     if hi <= lo:
@@ -57,7 +57,7 @@ def last_character(data, lo, hi):
     return code, i
 
 
-@njit(cache=True, nogil=True)
+@part
 def run_of_dots(data, i, hi):
     """Full stops in a row from `i` on."""
     j = i
@@ -66,7 +66,7 @@ def run_of_dots(data, i, hi):
     return j - i
 
 
-@njit(cache=True, nogil=True)
+@part
 def prefix_of(data, lo, hi, classes):
     """Bytes to be taken off at the beginning of ``data[lo:hi]``."""
     code, step = character(data, lo, hi)
@@ -84,7 +84,7 @@ def prefix_of(data, lo, hi, classes):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def suffix_of(data, lo, hi, classes, units):
     """Bytes to be taken off at the end of ``data[lo:hi]``."""
     if hi <= lo:
@@ -108,7 +108,7 @@ def suffix_of(data, lo, hi, classes, units):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def dot_at_end(data, lo, hi, classes):
     """Bytes to be taken off from a chunk that ends with a full stop."""
     j = hi
@@ -129,7 +129,7 @@ def dot_at_end(data, lo, hi, classes):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def unit_at_end(data, lo, hi, classes, units):
     """Bytes of the unit behind the last digit of ``data[lo:hi]``, or 0."""
     i = hi - 1
@@ -145,7 +145,7 @@ def unit_at_end(data, lo, hi, classes, units):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def cut_here(data, i, hi, code, flags, step, before, classes):
     """Bytes of what is to be cut out at `i`, or 0. `flags` are those of its character, `before` of the one before."""
     if flags & PICTURE or code == 0x2026:

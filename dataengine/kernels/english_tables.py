@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import hash_bytes
 
 SLOTS = 8192
@@ -33,12 +33,12 @@ class Tables(NamedTuple):
     """uint64: hashes of units."""
 
 
-@njit(cache=True, nogil=True)
+@part
 def slot_of(key):
     return np.int64((key ^ (key >> np.uint64(29))) & np.uint64(SLOTS - 1))
 
 
-@njit(cache=True, nogil=True)
+@part
 def find(table, key):
     """The place of `key` in an open-addressing table, or -1."""
     q = slot_of(key)
@@ -49,12 +49,12 @@ def find(table, key):
     return -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def sieve_place(first, last, size):
     return (np.int64(first) * 31 + np.int64(last) * 7 + size * 257) & (SLOTS - 1)
 
 
-@njit(cache=True, nogil=True)
+@part
 def exception_of(value, first, last, size, hints, known):
     """The place in `known` of the exception with this hash, first and last byte and size in bytes, or -1."""
     if size > LONGEST_EXCEPTION or not hints[sieve_place(first, last, size)] & IN_SIEVE:
@@ -62,7 +62,7 @@ def exception_of(value, first, last, size, hints, known):
     return find(known, value) if hints[slot_of(value)] & IS_HASH else -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def exception_at(data, lo, hi, hints, known):
     """The place in `known` of the exception ``data[lo:hi]``, or -1."""
     size = hi - lo

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from dataengine.kernels.part import part
 from dataengine.kernels.spaces import space_at
 from dataengine.kernels.token_arrays import NEWLINE, PLACE, RETURN, SORT
 
@@ -12,7 +12,7 @@ HASH_START = np.uint64(0xCBF29CE484222325)
 HASH_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True)
+@part
 def first_visible(data, start, end):
     """The first byte of ``data[start:end]`` that is no white space, or `end`."""
     i = start
@@ -24,7 +24,7 @@ def first_visible(data, start, end):
     return end
 
 
-@njit(cache=True, nogil=True)
+@part
 def last_visible(data, start, end):
     """The byte behind the last of ``data[start:end]`` that is no white space, or `start`."""
     while end > start:
@@ -37,7 +37,7 @@ def last_visible(data, start, end):
     return start
 
 
-@njit(cache=True, nogil=True)
+@part
 def characters_in(data, start, end):
     """Code points in ``data[start:end]``."""
     part = data[start:end]  # an index that cannot be negative lets the compiler use vectors
@@ -47,7 +47,7 @@ def characters_in(data, start, end):
     return many
 
 
-@njit(cache=True, nogil=True)
+@part
 def hash_text(data, start, end):
     """A 64-bit hash of ``data[start:end]``, four bytes a step."""
     value = HASH_START ^ np.uint64(end - start)
@@ -68,7 +68,7 @@ def hash_text(data, start, end):
     return value ^ (value >> np.uint64(29))
 
 
-@njit(cache=True, nogil=True)
+@part
 def next_break(breaks, k, last, only_newlines):
     """The break at or behind `k` that ends a line, and the last one that belongs to it; `last` twice if none does.
 
@@ -85,7 +85,7 @@ def next_break(breaks, k, last, only_newlines):
     return last, last
 
 
-@njit(cache=True, nogil=True)
+@part
 def byte_behind(breaks, k):
     """The byte behind break `k`."""
     return breaks[k, PLACE] + (breaks[k, SORT] >> 4)

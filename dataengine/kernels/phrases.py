@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from dataengine.kernels.part import part
 
 CASE = 0x20
 
@@ -45,7 +46,7 @@ def make_phrases(found: dict[str, int], rarest: str = "jkvqxzwmfygpbudclhrsinota
     )
 
 
-@njit(cache=True, nogil=True)
+@part
 def phrases_at(data, i, start, end, letters, bounds, places, bits):
     """The bits of the phrases in ``data[start:end]`` whose rare letter is the byte at `i`."""
     found = 0

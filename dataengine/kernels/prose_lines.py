@@ -14,6 +14,7 @@ from dataengine.kernels.lines import (
     last_visible,
     next_break,
 )
+from dataengine.kernels.part import part
 from dataengine.kernels.repetition import number_keys
 from dataengine.kernels.scan import Scan
 from dataengine.kernels.token_arrays import CHARACTERS, PLACE, character
@@ -40,7 +41,7 @@ def prose_lines(scan: Scan, short: int, as_is: bool) -> dict[str, np.ndarray]:
     return dict(zip(COLUMNS, table.T, strict=True))
 
 
-@njit(cache=True, nogil=True)
+@part
 def ends_prose(data, start, end, classes):
     """Whether the last character of ``data[start:end]`` ends a sentence."""
     i = end - 1

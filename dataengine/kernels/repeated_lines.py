@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels.lines import (
     byte_behind,
@@ -13,6 +12,7 @@ from dataengine.kernels.lines import (
     last_visible,
     next_break,
 )
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import BEFORE, NEWLINE, PLACE, SORT
 
 VISIBLE, RUNS, AS_IS = 0, 1, 2
@@ -22,7 +22,7 @@ VISIBLE, RUNS, AS_IS = 0, 1, 2
 FOLD = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True)
+@part
 def visible_lines(data, start, end, breaks, first, last, keys, sizes, blank_before):
     """Keys and sizes of the visible lines of ``data[start:end]``, and whether a blank one came before; how many.
 
@@ -46,7 +46,7 @@ def visible_lines(data, start, end, breaks, first, last, keys, sizes, blank_befo
         k = closing + 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def fold_paragraphs(keys, sizes, blank_before, n):
     """Make paragraphs, in place, of lines that no blank line parts; how many. The breaks between lines count too."""
     paragraphs = 0
@@ -60,7 +60,7 @@ def fold_paragraphs(keys, sizes, blank_before, n):
     return paragraphs
 
 
-@njit(cache=True, nogil=True)
+@part
 def pieces(data, start, end, from_byte, to_byte, breaks, first, last, least, keys, sizes):
     """Keys and sizes of what runs of at least `least` ``\\n`` (0: each) part in a piece of a text; how many.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.lines import first_visible, last_visible
+from dataengine.kernels.part import part
 from dataengine.kernels.repeated_lines import fold_paragraphs, pieces, visible_lines
 from dataengine.kernels.scan import Scan
 from dataengine.kernels.token_arrays import CHARACTERS, SIZE
@@ -79,7 +80,7 @@ def number_keys(keys, n, slots, base, ids):
         ids[k] = slots[q] - base
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_duplicates(keys, sizes, n, slots, base, ids, times, reading, out):
     """``out[0]``: how many of ``keys[:n]`` are duplicates; ``out[1]``: the sum of their sizes."""
     number_keys(keys, n, slots, base, ids)
@@ -91,7 +92,7 @@ def count_duplicates(keys, sizes, n, slots, base, ids, times, reading, out):
             out[1] += sizes[k]
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_times(ids, n, times):
     """How often each key occurs, at the place of the first of its kind."""
     for k in range(n):
@@ -100,7 +101,7 @@ def count_times(ids, n, times):
         times[ids[k]] += 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_lines(data, start, end, breaks, first, last, reading, slots, base, keys, sizes, ids, times, blank, out):
     """Fill ``out[0:6]``: lines, duplicates, their characters; the same of paragraphs. Returns the new base."""
     if reading == PAPER:
@@ -123,7 +124,7 @@ def count_lines(data, start, end, breaks, first, last, reading, slots, base, key
     return base + n
 
 
-@njit(cache=True, nogil=True)
+@part
 def top_characters(n, left, places, ids, times, ends, tokens, reading):
     """Characters in the commonest of the n-grams at ``places[:left]``; where none occurs twice, it is any one."""
     most, place = 1, -1
@@ -137,7 +138,7 @@ def top_characters(n, left, places, ids, times, ends, tokens, reading):
     return most * (ends[place + n] - ends[place] + (0 if reading == DOLMA else n - 1))
 
 
-@njit(cache=True, nogil=True)
+@part
 def duplicate_characters(n, left, places, ids, times, ends, reading):
     """Characters in the n-grams at ``places[:left]`` that are duplicates."""
     found = 0
@@ -163,7 +164,7 @@ def duplicate_characters(n, left, places, ids, times, ends, reading):
     return found
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_ngrams(hashes, first, ends, tokens, reading, slots, base, places, keys, ids, times, out):
     """Fill ``out[0:9]``: top 2- to 4-gram, duplicated 5- to 10-gram characters. Returns the new base.
 

@@ -7,6 +7,7 @@ from numba import njit
 
 from dataengine.kernels.english_characters import SIZE, SPACE, TERMINAL
 from dataengine.kernels.lines import next_break
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import AFTER_GAP, KIND, PUNCTUATION, STOP, TOKEN, TokenArrays, character
 
 CLOSING = "\"'”’»›)]」』）】》〉"
@@ -55,7 +56,7 @@ def sentences_in(data, start, end, classes):
     return found + (open_ or pending > 0)
 
 
-@njit(cache=True, nogil=True)
+@part
 def is_closing(code):
     """Whether a code point is one of `CLOSING`."""
     if code < 128:

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.lines import byte_behind, first_visible, last_visible, next_break
+from dataengine.kernels.part import part
 from dataengine.kernels.scan import Scan
 from dataengine.kernels.token_arrays import (
     CHARACTERS,
@@ -49,13 +50,13 @@ def text_statistics(scan: Scan, stop_words: tuple[str, ...], lines: int = TRIMME
     return dict(zip(COLUMNS, table.T, strict=True))
 
 
-@njit(cache=True, nogil=True)
+@part
 def is_ellipsis(data, i, end):
     """Whether ``…`` begins at `i`."""
     return i + 3 <= end and data[i] == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0xA6
 
 
-@njit(cache=True, nogil=True)
+@part
 def look_at_line(data, start, end, lines, out):
     """Count one line ``data[start:end]`` in the last three columns."""
     out[11] += 1
@@ -76,7 +77,7 @@ def look_at_line(data, start, end, lines, out):
         out[13] += dots or is_ellipsis(data, end - 3, end)
 
 
-@njit(cache=True, nogil=True)
+@part
 def count_lines(data, start, end, breaks, first, last, lines, out):
     """Fill the columns of lines."""
     begin = start
@@ -92,7 +93,7 @@ def count_lines(data, start, end, breaks, first, last, lines, out):
         look_at_line(data, begin, end, lines, out)
 
 
-@njit(cache=True, nogil=True)
+@part
 def twice_the_median(tokens, first, end):
     """Twice the median of the tokens' sizes, by counting; sizes from 1,023 on count as that."""
     if first == end:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from dataengine.kernels.part import part
 
 SEED = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
@@ -64,7 +65,7 @@ def empty_arrays(offsets: np.ndarray) -> TokenArrays:
     )
 
 
-@njit(cache=True, nogil=True)
+@part
 def character(data, i, end):
     """Code point at byte `i` and its length in bytes. Bytes that are no UTF-8 give some code point, never a crash."""
     lead = np.uint32(data[i])
@@ -80,7 +81,7 @@ def character(data, i, end):
     return (lead & np.uint32(0x7)) << np.uint32(18) | second << np.uint32(12) | third << np.uint32(6) | fourth, 4
 
 
-@njit(cache=True, nogil=True)
+@part
 def break_kind(code):
     """The kind of line break that a space is, or 0."""
     if code == 10:
@@ -92,7 +93,7 @@ def break_kind(code):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@part
 def hash_bytes(data, start, end):
     """The hash of ``data[start:end]``, as `TokenArrays.hashes` has it."""
     value = SEED

@@ -30,6 +30,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
+from dataengine.kernels.part import part
 from dataengine.kernels.token_arrays import (
     BEFORE,
     CHARACTERS,
@@ -112,7 +113,7 @@ def chunk_classes() -> np.ndarray:
     return table
 
 
-@njit(cache=True, nogil=True)
+@part
 def class_of(code, classes):
     """Class of a code point. Above U+1FFFF there is little but Han."""
     if code < 0x20000:
@@ -122,7 +123,7 @@ def class_of(code, classes):
     return np.uint8(WORD) if classes[0x4E00] == LETTER else np.uint8(MARK)
 
 
-@njit(cache=True, nogil=True)
+@part
 def add(hashes, tokens, n, start, end, value, size, kind):
     """Token `n`; returns n + 1."""
     hashes[n] = value
@@ -133,7 +134,7 @@ def add(hashes, tokens, n, start, end, value, size, kind):
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def close_unit(data, base, hashes, tokens, n, floor):
     """Make token n - 1 the end of token n - 2, if they touch and that is one of the same chunk; returns the new n."""
     if n - 2 < floor or tokens[n - 2, END] != tokens[n - 1, START] or not tokens[n - 2, KIND] & UNSPACED:
@@ -147,7 +148,7 @@ def close_unit(data, base, hashes, tokens, n, floor):
     return n - 1
 
 
-@njit(cache=True, nogil=True)
+@part
 def add_chunk(data, lo, hi, base, n, classes, hashes, tokens, counts):
     """The tokens of ``data[lo:hi]``, which has no white space in it."""
     floor = n
