@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from dataengine.kernels.part import part
 
@@ -65,7 +66,7 @@ def empty_arrays(offsets: np.ndarray) -> TokenArrays:
     )
 
 
-@part
+@njit(cache=True, nogil=True)
 def character(data, i, end):
     """Code point at byte `i` and its length in bytes. Bytes that are no UTF-8 give some code point, never a crash."""
     lead = np.uint32(data[i])
