@@ -78,7 +78,7 @@ def test_the_self_test_leaves_contaminated_documents_and_the_text_alone() -> Non
         ("other.jsonl", b'{"label": 3}\n', "holds no item"),
         ("bad.jsonl", b'{"question": "fine"}\n{"question": \n', "line 2 is no JSON"),
         ("list.jsonl", b"[1]\n", "line 1 is no JSON object"),
-        ("cut.jsonl.gz", gzip.compress(b'{"question": "one two three"}\n' * 99)[:40], "cannot be read"),
+        ("cut.jsonl.gz", gzip.compress(b'{"question": "one two three"}\n' * 99, mtime=0)[:40], "cannot be read"),
         ("items.csv", b"question\nwhy\n", "is no benchmark file"),
         ("items.parquet", b"PAR1 nothing", "cannot be read as Parquet"),
     ],
