@@ -24,6 +24,8 @@ from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical
 __all__ = ["Piece", "Plan", "Segment", "Step", "Task", "TaskRef", "address", "digest", "make"]
 
 PIECES_PER_SPLIT = 4096
+PACKED, PACKED_ENDINGS = 4, (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
+"""A packed file is about so many times its size once it is read: splits are to be of one size in what they hold."""
 ROWS_LAYOUT = 2
 """Raised when a ``rows`` task stores its rows in another way."""
 SHARDS_PER_RANGE = 8
@@ -259,11 +261,12 @@ class _Planner:
         if "split_bytes" in type(config).model_fields and "split_bytes" not in config.model_fields_set:
             config = config.model_copy(update={"split_bytes": limit})
         for piece in self.pieces(block, config):
-            if not splits or weight + piece.weight > limit or len(splits[-1]) >= PIECES_PER_SPLIT:
+            size = piece.weight * (PACKED if piece.path.lower().endswith(PACKED_ENDINGS) else 1)
+            if not splits or weight + size > limit or len(splits[-1]) >= PIECES_PER_SPLIT:
                 splits.append([])
                 weight = 0
             splits[-1].append(piece)
-            weight += piece.weight
+            weight += size
         return splits
 
     def pieces(self, block: Block, config: StageConfig) -> Iterator[Piece]:
@@ -340,7 +343,7 @@ class _Planner:
             self.problem(path, wrong)
         if stage.kind == "gather":
             return columns
-        after = dict(columns)
+        after = {name: kind for name, kind in columns.items() if name not in stage.uses_up(block.config)}
         for column, kind in stage.adds(block.config).items():
             if shards.hidden(column):
                 self.problem(path, f'{stage.name} adds column "{column}"; names that begin with __ are the engine\'s')
@@ -473,12 +476,21 @@ def _begins_segment(block: Block, fused: list[Block], columns: Mapping[str, str]
     if not fused or block.stage.kind in ("gather", "expand"):
         return bool(fused)
     there = set(columns).union(*(before.stage.adds(before.config) for before in fused))
-    return _rewrites(block, there) and any(before.stage.kind in ("filter", "gather") for before in fused)
+    return _replaces(block, there) and any(before.stage.kind in ("filter", "gather") for before in fused)
+
+
+def _replaces(block: Block, there: Collection[str]) -> bool:
+    """Whether the block replaces a column. What filters measure anew is kept beside it, so they do not count."""
+    return block.stage.kind in ("map", "expand") and any(name in there for name in block.stage.adds(block.config))
 
 
 def _rewrites(block: Block, there: Collection[str]) -> bool:
-    """Whether the block replaces a column. What filters measure anew is kept beside it, so they do not count."""
-    return block.stage.kind in ("map", "expand") and any(name in there for name in block.stage.adds(block.config))
+    """Whether rows are no longer what they were before this block, so that nothing can go on from a step before it.
+
+    That what a map uses up is gone is no reason to store it first: pages take ten times the room of their text, and
+    can be read again.
+    """
+    return _replaces(block, there) or any(name in there for name in block.stage.uses_up(block.config))
 
 
 def _places(refs: Iterable[TaskRef]) -> list[list[str]]:

@@ -249,6 +249,8 @@ class Stage:
     """read: (config, base folder) -> pieces, in a fixed order."""
     check: Callable[[Any, Columns], str | None] | None = None
     """Looks at the config and the columns at hand before any data moves; returns what is wrong, or None."""
+    uses_up: Callable[[Any], tuple[str, ...]] = lambda config: ()
+    """map: columns that rows no longer have behind it, such as the page behind the extraction of its text."""
     scrubs: Callable[[pa.RecordBatch, Any, tuple[str, ...]], pa.RecordBatch] | None = None
     """map: (batch, config, columns) -> the batch with these columns cleaned. The stage removes something that must not
     be stored: the engine has it clean all text it stores beside what the stage returns, and rows that left the segment
@@ -309,10 +311,12 @@ def map(
     version: int,
     refuses: tuple[str, ...] = (),
     check: Callable[[Any, Columns], str | None] | None = None,
+    uses_up: Iterable[str] | Callable[[Any], Iterable[str]] = (),
     scrubs: Callable[[pa.RecordBatch, Any, tuple[str, ...]], pa.RecordBatch] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Stage]:
     """n rows -> n rows. Returns the declared columns; with `refuses` also ``"refused"``: a reason or None per row."""
-    return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check, scrubs=scrubs)
+    return _decorate("map", reads=reads, adds=adds, version=version, refuses=refuses, check=check,
+                     uses_up=_fixed(uses_up), scrubs=scrubs)
 
 
 def filter(

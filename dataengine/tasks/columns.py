@@ -54,7 +54,8 @@ def with_columns(batch: pa.RecordBatch, columns: dict[str, Any], step: FusedStep
                 where=f"step {step.name} ({step.stage.name})",
             )
         batch = set_column(batch, name, values if values.type == wanted else values.cast(wanted))
-    return batch
+    used = step.stage.uses_up(step.config)
+    return batch.select([name for name in batch.schema.names if name not in used]) if used else batch
 
 
 def visible(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -88,7 +89,8 @@ def layouts(steps: list[FusedStep], columns_in: Mapping[str, str]) -> list[dict[
             copies = {copy_name(step.index, name): columns[name] for name in adds if name in columns}
             after = columns | copies | adds
         else:
-            after = columns | adds | ({"parent": "string"} if step.stage.kind == "expand" else {})
+            left = {name: kind for name, kind in columns.items() if name not in step.stage.uses_up(step.config)}
+            after = left | adds | ({"parent": "string"} if step.stage.kind == "expand" else {})
         found.append(dict(after))
     return found
 

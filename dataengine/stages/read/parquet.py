@@ -71,11 +71,11 @@ def _pieces(config: Config, base: Path) -> Iterator[Piece]:
 
 
 def row_groups(file: Found, footer: pq.FileMetaData, size: int) -> Iterator[Piece]:
-    """Runs of row groups of about `size` packed bytes."""
+    """Runs of row groups of about `size` bytes once unpacked."""
     start, weight = 0, 0
     for group in range(footer.num_row_groups):
         columns = footer.row_group(group)
-        weight += sum(columns.column(index).total_compressed_size for index in range(footer.num_columns))
+        weight += sum(columns.column(index).total_uncompressed_size for index in range(footer.num_columns))
         if weight >= size or group == footer.num_row_groups - 1:
             yield Piece(file.path, file.origin, start, group + 1, weight, file.stamp)
             start, weight = group + 1, 0
