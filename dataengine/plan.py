@@ -207,7 +207,7 @@ class _Planner:
         step = self.step(block)
         reads = [column for column in block.stage.reads(block.config) if column in end.columns]
         ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
-        name = f"{block.lane}.{block.index}"
+        name, memory = f"{block.lane}.{block.index}", self.recipe.run.memory_per_worker
         sketches = self.add(
             f"{name}.sketch",
             "sketch",
@@ -233,7 +233,10 @@ class _Planner:
             "match",
             block.lane,
             (step,),
-            [(sketches, number, {"range": number, "sketches": sketched}) for number in range(ranges)],
+            [
+                (sketches, number, {"range": number, "ranges": ranges, "sketches": sketched, "memory": memory})
+                for number in range(ranges)
+            ],
         )
         cluster = self.add(
             f"{name}.cluster",
@@ -244,7 +247,13 @@ class _Planner:
                 (
                     (*matches, *end.tasks),
                     None,
-                    {"matches": _places(matches), "parents": _places(end.tasks)},
+                    {
+                        "step": step.body(),
+                        "matches": _places(matches),
+                        "sketches": sketched,
+                        "parents": _places(end.tasks),
+                        "memory": memory,
+                    },
                 )
             ],
         )

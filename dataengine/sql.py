@@ -204,9 +204,10 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     _view(connection, "quarantined", ledger.quarantined(), (*FIRST, *JUDGED, "detail"))
     _view(connection, "audit", ledger.audited(), FIRST, AUDIT)
     twin = "duplicate_of" if "duplicate_of" in dropped else "NULL::VARCHAR AS duplicate_of"
+    similarity = "similarity" if "similarity" in dropped else "NULL::DOUBLE AS similarity"
     band = "band" if "band" in dropped else "NULL::BIGINT AS band"
     some = "duplicate_of IS NOT NULL" if "duplicate_of" in dropped else "false"
-    columns = f"id, {twin}, lane, step, reason, {band}"
+    columns = f"id, {twin}, lane, step, reason, {similarity}, {band}"
     connection.execute(f"CREATE VIEW duplicates AS SELECT {columns} FROM dropped WHERE {some}")
 
 

@@ -22,7 +22,7 @@ KINDS = {
     "rows": "dataengine.tasks.rows:run",
     "sketch": "dataengine.tasks.gather:sketch",
     "match": "dataengine.tasks.gather:match",
-    "cluster": "dataengine.tasks.gather:cluster",
+    "cluster": "dataengine.tasks.cluster:cluster",
     "classifier": "dataengine.tasks.learn:classifier",
     "tokenizer": "dataengine.tasks.learn:tokenizer",
     "tokens": "dataengine.tasks.tokens:tokens",

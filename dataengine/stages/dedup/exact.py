@@ -10,29 +10,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dataengine.stage import Sketch, StageConfig, gather
+from dataengine.stage import Sketch, gather
+from dataengine.stages.dedup._survivor import SurvivorConfig, check, rank, reads
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 
-class Config(StageConfig):
+class Config(SurvivorConfig):
     of: Literal["text", "normalized", "url"] = "text"
     """What must be the same: the text byte for byte, the text but for case and white space, or the address."""
 
 
-def column(config: Config) -> tuple[str, ...]:
-    return ("url",) if config.of == "url" else ("text",)
+def column(config: Config) -> str:
+    return "url" if config.of == "url" else "text"
 
 
-@gather(reads=column, reason="exact_duplicate", version=1)
+@gather(
+    reads=lambda config: reads(config, column(config)), reason="exact_duplicate", version=2, check=check
+)
 def exact(batch: pa.RecordBatch, config: Config) -> Sketch:
     import pyarrow.compute as pc
 
     from dataengine.kernels.buffers import utf8
 
-    values = batch.column(column(config)[0])
+    values = batch.column(column(config))
     blank = pc.fill_null(pc.utf8_is_space(values), True).to_numpy(zero_copy_only=False)
     if config.of == "normalized":
         from dataengine.kernels.spaces import fold_spaces
@@ -40,8 +43,8 @@ def exact(batch: pa.RecordBatch, config: Config) -> Sketch:
         data, offsets = fold_spaces(*utf8(pc.utf8_lower(values)))
     else:
         data, offsets = utf8(values)
-    words = digests(data, offsets)
-    return Sketch(keys=words[:, :1], alone=blank | (offsets[1:] == offsets[:-1]), check=words[:, 1:])
+    alone = blank | (offsets[1:] == offsets[:-1])
+    return Sketch(alone=alone, same=digests(data, offsets), rank=rank(batch, config))
 
 
 def digests(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
