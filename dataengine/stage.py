@@ -367,7 +367,7 @@ def gather(
     reads: Iterable[str] | Callable[[Any], Iterable[str]],
     reason: str,
     version: int,
-    choice: Choice | Callable[[Any], Choice] = Choice(),  # noqa: B008 (frozen)
+    choice: Choice | Callable[[Any], Choice] = Choice(),
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
     """Sees a whole lane through what its function says of each row; of rows that are duplicates one stays."""

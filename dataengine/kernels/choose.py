@@ -84,7 +84,7 @@ def _root(parent, x):
 
 @njit(cache=True, nogil=True)
 def _ballot(d, candidates, choice, met):
-    """Who waits in the buckets of `d`: into `met` (int64), as ``-buckets shared << 32 | document``; returns how many."""
+    """Who waits in the buckets of `d`: into `met` (int64), as ``-shared << 32 | document``; returns how many."""
     count = 0
     for e in range(candidates.starts[d], candidates.starts[d + 1]):
         bucket = candidates.buckets[e]
@@ -108,8 +108,8 @@ def _ballot(d, candidates, choice, met):
 def choose(first, last, fixed, candidates, choice, elements, sets, threshold, chains):
     """Decide about documents ``first..last - 1``, all before them being decided. The first `fixed` of all stay anyhow.
 
-    The set of document d is ``elements[sets[d]:sets[d + 1]]``. A threshold below 0 compares nothing: sharing a bucket is
-    enough. With chains `stays` holds a forest, whose roots stay; `settle` makes an answer of it.
+    The set of document d is ``elements[sets[d]:sets[d + 1]]``. A threshold below 0 compares nothing: sharing a bucket
+    is enough. With chains `stays` holds a forest, whose roots stay; `settle` makes an answer of it.
     """
     widest = 0
     for d in range(first, last):

@@ -53,7 +53,7 @@ def lower(block, size, a, b, signature):
 
 @njit(cache=True, nogil=True)
 def signatures(sets, starts, a, b, out):
-    """Signature of every set ``sets[starts[i]:starts[i + 1]]`` into ``out[i]`` (uint32); that of no shingles: `EMPTY`."""
+    """Signature of every set ``sets[starts[i]:starts[i + 1]]`` into ``out[i]`` (uint32); of no shingles: `EMPTY`."""
     for i in range(starts.size - 1):
         out[i, :] = np.uint32(EMPTY)
         for first in range(starts[i], starts[i + 1], BLOCK):

@@ -37,7 +37,7 @@ class Sets(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def _place(table, generation, value):
-    """The slot of `value` in an open-addressed table of ``generation << 32 | value``, or the free slot where it belongs.
+    """The slot of `value` in an open-addressed table of ``generation << 32 | value``, or the free slot where it goes.
 
     Slots of other generations are free, so that a table need not be cleared between two documents.
     """

@@ -8,9 +8,9 @@ would make every n-gram unique.
 A *character* is what UTF-8 encodes, ASCII letters folded to lower case; who wants white space folded does it before
 (`kernels.spaces`).
 
-A *shingle* is the hash of n words, or characters, in a row. Word hashes are FNV-1a of 64 bits; a shingle is their polynomial modulo
-2^64, rolled from one position to the next, so that its cost does not depend on n, then mixed by the finaliser of
-MurmurHash3 and cut to 32 bits.
+A *shingle* is the hash of n words, or characters, in a row. Word hashes are FNV-1a of 64 bits; a shingle is their
+polynomial modulo 2^64, rolled from one position to the next, so that its cost does not depend on n, then mixed by the
+finaliser of MurmurHash3 and cut to 32 bits.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def words(data, start, end, fold, out):
 
 @njit(cache=True, nogil=True)
 def characters(data, start, end, out):
-    """Hashes of the characters of ``data[start:end]`` into `out` (uint64), until it is full: (how many, where to go on)."""
+    """Hashes of the characters of ``data[start:end]`` into `out`, until it is full: (how many, where to go on)."""
     count = 0
     i = start
     while i < end and count < out.size:

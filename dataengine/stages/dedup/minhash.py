@@ -1,4 +1,4 @@
-"""Remove near-duplicate texts: candidates by MinHash with LSH bands (Broder 1997), each verified by its true similarity.
+"""Remove near-duplicate texts: candidates by MinHash with LSH bands (Broder 1997), verified by their true similarity.
 
 Two texts are compared by the Jaccard similarity of their sets of n-grams. A text goes only if its similarity with one
 that *stays* reaches `threshold`: texts come in the order of `keep`, each is compared with those that stay so far. So
@@ -42,7 +42,7 @@ class Config(SurvivorConfig):
     of: Literal["words", "characters"] = "words"
     """What n-grams are made of. Characters: ASCII letters in lower case, white space folded to single blanks."""
     threshold: float = Field(0.8, gt=0, lt=1)
-    """The Jaccard similarity from which texts are duplicates. Bands and rows follow from it where they are not given."""
+    """The Jaccard similarity from which texts are duplicates. Bands and rows follow from it if they are not given."""
     verify: bool = True
     """Compare candidates by their true similarity; if not, meeting in one band is enough."""
     clusters: Literal["greedy", "components"] = "greedy"
