@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dataengine import index as indexes
 from dataengine import remote, shards
 from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
 from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
@@ -53,6 +54,8 @@ class _Planner:
         self.made: dict[tuple[str, str], TaskRef] = {}
         self.tokens: dict[tuple[str, str, float], tuple[Task, ...]] = {}
         self.problems: list[Problem] = []
+        self.indexes: dict[str, str] = {}
+        """Folder of an index -> the step that writes it."""
         share = recipe.run.audit
         self.audit = {"share": share, "seed": recipe.seed} if share else None
 
@@ -202,62 +205,84 @@ class _Planner:
                 )
 
     def gather(self, block: Block, end: LaneEnd) -> TaskRef:
-        """The three phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
+        """The phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
         self.flow(block, dict(end.columns))
         step = self.step(block)
+        against, step = self.held_against(block, step)
+        kept = {name: value for name, value in step.config.items() if name not in ("against", "index")}
+        alone = replace(step, config=kept, hashes={name: h for name, h in step.hashes.items() if name != "against"})
         reads = [column for column in block.stage.reads(block.config) if column in end.columns]
         ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
-        name, memory = f"{block.lane}.{block.index}", self.recipe.run.memory_per_worker
+        name, lane = f"{block.lane}.{block.index}", block.lane
+        common = {"step": alone.body(), "ranges": ranges}
+        sketch = common | {"reads": {column: end.columns[column] for column in reads}}
         sketches = self.add(
             f"{name}.sketch",
             "sketch",
-            block.lane,
-            (step,),
-            [
-                (
-                    (ref,),
-                    ranges,
-                    {
-                        "step": step.body(),
-                        "parent": [ref.segment, ref.address],
-                        "ranges": ranges,
-                        "reads": {column: end.columns[column] for column in reads},
-                    },
-                )
-                for ref in end.tasks
-            ],
+            lane,
+            (alone,),
+            [((ref,), ranges, sketch | {"parent": [ref.segment, ref.address]}) for ref in end.tasks],
         )
-        sketched = _places(sketches)
+        common |= {
+            "step": step.body(),
+            "sketches": _places(sketches),
+            "against": against,
+            "memory": self.recipe.run.memory_per_worker,
+        }
         matches = self.add(
             f"{name}.match",
             "match",
-            block.lane,
+            lane,
             (step,),
-            [
-                (sketches, number, {"range": number, "ranges": ranges, "sketches": sketched, "memory": memory})
-                for number in range(ranges)
-            ],
+            [(sketches, number, common | {"range": number}) for number in range(ranges)],
         )
-        cluster = self.add(
-            f"{name}.cluster",
-            "cluster",
-            block.lane,
-            (step,),
-            [
-                (
-                    (*matches, *end.tasks),
-                    None,
-                    {
-                        "step": step.body(),
-                        "matches": _places(matches),
-                        "sketches": sketched,
-                        "parents": _places(end.tasks),
-                        "memory": memory,
-                    },
+        body = common | {"matches": _places(matches), "parents": _places(end.tasks)}
+        (cluster,) = self.add(f"{name}.cluster", "cluster", lane, (step,), [((*matches, *end.tasks), None, body)])
+        if getattr(block.config, "index", None):
+            self.index(block, step, end, sketches, cluster)
+        return cluster
+
+    def held_against(self, block: Block, step: Step) -> tuple[list[str], Step]:
+        """The parts of the indexes that the lane is held against, and the step with what is in them."""
+        parts: list[str] = []
+        hashes: list[str] = []
+        for folder in getattr(block.config, "against", ()):
+            try:
+                found, content = indexes.read(
+                    (self.recipe.base / folder).expanduser(), block.stage.name, block.stage.version,
+                    block.stage.alike(block.config),
                 )
-            ],
-        )
-        return cluster[0]
+            except InputError as error:
+                path = f"data.{block.lane}[{block.index}].against"
+                self.problem(path, f"{error.where}: {error.found}", error.expected, error.write)
+                continue
+            parts += found
+            hashes.append(content)
+        return parts, replace(step, hashes=dict(step.hashes) | {"against": ",".join(hashes)}) if hashes else step
+
+    def index(
+        self, block: Block, step: Step, end: LaneEnd, sketches: tuple[TaskRef, ...], cluster: TaskRef
+    ) -> None:
+        """The tasks that make the parts of an index, which the run publishes at its end."""
+        folder = str((self.recipe.base / block.config.index).expanduser())  # type: ignore[attr-defined]
+        if folder in self.indexes:
+            self.problem(
+                f"data.{block.lane}[{block.index}].index", f"step {self.indexes[folder]} writes this index too",
+                "a folder for each step",
+            )
+        self.indexes[folder] = block.step
+        common = {
+            "index": folder,
+            "alike": dict(block.stage.alike(block.config)),
+            "ranges": max(1, -(-len(end.tasks) // SHARDS_PER_RANGE)),
+            "cluster": [cluster.segment, cluster.address],
+        }
+        places = zip(_places(sketches), _places(end.tasks), strict=True)
+        bodies = [
+            ((sketch, cluster, ref), number, common | {"sketch": place, "parent": parent, "shard": number})
+            for number, (sketch, ref, (place, parent)) in enumerate(zip(sketches, end.tasks, places, strict=True))
+        ]
+        self.add(f"{block.lane}.{block.index}.index", "index", block.lane, (step,), bodies)
 
     def splits(self, block: Block) -> list[list[Piece]]:
         """The reader's pieces, small ones grouped until a split is worth a task."""

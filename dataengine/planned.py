@@ -143,6 +143,16 @@ class Plan:
         """The tasks still to run."""
         return [task for task in self.tasks if task.ref not in self.committed]
 
+    @property
+    def indexes(self) -> list[tuple[str, int, list[tuple[Path, Mapping[str, Any]]]]]:
+        """For each index that the run writes: stage, version, and (folder, body) of the tasks that make its parts."""
+        return [
+            (step.stage, step.version, [(task.ref.folder(self.out), task.body) for task in segment.tasks])
+            for segment in self.segments
+            if segment.kind == "index"
+            for step in segment.steps
+        ]
+
     def record(self, state: str) -> dict[str, Any]:
         """The content of run.json."""
         recipe = self.recipe

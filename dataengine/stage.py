@@ -263,6 +263,8 @@ class Stage:
     """gather: why the rows that were not chosen are dropped."""
     choice: Callable[[Any], Choice] = lambda config: Choice()
     """gather: how it is chosen among the rows that meet."""
+    alike: Callable[[Any], Mapping[str, Any]] = lambda config: {}
+    """gather: what the configs of two corpora must have in common, so that the sketches of one serve the other."""
     content: str = "text"
     """read: the column that, with the origin, makes the id."""
     pieces: Callable[[Any, Path], Iterable[Piece]] | None = None
@@ -368,6 +370,7 @@ def gather(
     reason: str,
     version: int,
     choice: Choice | Callable[[Any], Choice] = Choice(),
+    alike: Callable[[Any], Mapping[str, Any]] = lambda config: {},
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
     """Sees a whole lane through what its function says of each row; of rows that are duplicates one stays."""
@@ -378,6 +381,7 @@ def gather(
         version=version,
         reason=reason,
         choice=_fixed(choice),
+        alike=alike,
         check=check,
     )
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
+from dataengine import index, shards
 from dataengine import plan as plans
 from dataengine import recipe as recipes
-from dataengine import shards
 from dataengine.plan import Plan
 from dataengine.tasks import Job, execute
 
@@ -20,7 +20,7 @@ class Gone(NamedTuple):
     """Why a row went."""
 
     stays: int
-    """The row that stays in its place."""
+    """The row that stays in its place; -1 if it is none of these."""
     similarity: float | None
     band: int | None
 
@@ -33,6 +33,7 @@ def execute_all(recipe: Path, out: Path) -> Plan:
         inputs = [ref.address for ref in task.inputs]
         job = Job(out, task.ref.segment, task.ref.address, task.kind, inputs, dict(task.body))
         execute(job, lambda batch, row: None)
+    index.publish_all(plan.indexes)
     return plan
 
 
@@ -74,5 +75,5 @@ def gathered(
     assert len(kept) + len(dropped) == len(made)
     name = {row["id"]: int(row["row"]) for row in kept}
     return {
-        int(row["row"]): Gone(name[row["duplicate_of"]], row["similarity"], row["band"]) for row in dropped
+        int(row["row"]): Gone(name.get(row["duplicate_of"], -1), row["similarity"], row["band"]) for row in dropped
     }

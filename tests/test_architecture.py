@@ -40,7 +40,7 @@ FLOORS = [
     {"classifier"},
     {"document", "tables", "references", "typed", "words", "locate"},
     {"stages"},
-    {"stage", "shards", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
+    {"stage", "shards", "index", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
      "fasttext_file", "pii", "remote"},
     {"kernels", "errors", "faults", "version", "threads", "secret"},
 ]

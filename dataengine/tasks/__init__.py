@@ -23,6 +23,7 @@ KINDS = {
     "sketch": "dataengine.tasks.gather:sketch",
     "match": "dataengine.tasks.gather:match",
     "cluster": "dataengine.tasks.cluster:cluster",
+    "index": "dataengine.tasks.index:index",
     "classifier": "dataengine.tasks.learn:classifier",
     "tokenizer": "dataengine.tasks.learn:tokenizer",
     "tokens": "dataengine.tasks.tokens:tokens",

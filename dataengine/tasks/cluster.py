@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from dataengine import shards
 from dataengine import stage as stages
@@ -32,6 +31,7 @@ from dataengine.kernels.choose import (
 )
 from dataengine.tasks import Job, blank
 from dataengine.tasks.gather import SAME, SHARD_BITS
+from dataengine.tasks.index import copy_sets
 
 STRIDE = 1 << 16
 """Documents that are decided between two looks at how much of a mapped file is held."""
@@ -49,9 +49,10 @@ def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.M
     with SetFile(staging / "sets.tmp", job.body["memory"] // 4) as sets:
         if how.threshold is not None:
             sets.load(lane, documents.rows, candidates)
-        choice = decide(candidates, sets, how)
+        choice = decide(candidates, sets, how, int(np.count_nonzero(documents.rows < lane.begins)))
     goes = np.flatnonzero(choice.stays != np.arange(len(choice.stays)))
     goes = goes[np.argsort(documents.rows[goes])]
+    goes = goes[documents.rows[goes] >= lane.begins]
     write_decisions(job, staging, lane, documents.rows, choice, goes)
     manifest = blank(job)
     manifest.figures = {
@@ -65,17 +66,28 @@ def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.M
 
 @dataclass(frozen=True)
 class Lane:
-    """The shards of the lane and their sketches; row r of shard s is number ``bases[s] + r``."""
+    """The shards of the lane and their sketches, behind the parts of indexes that the lane is held against; row r of
+    shard s is number ``bases[s] + r``.
+    """
 
     sketches: list[Path]
     bases: np.ndarray
     """int64, shape (shards + 1,)."""
+    indexes: int
+    """So many of the shards are parts of indexes."""
 
     @classmethod
     def of(cls, job: Job) -> Lane:
+        parts = [Path(place) for place in job.body["against"]]
         folders = [job.folder(place) for place in job.body["sketches"]]
-        rows = [int(shards.read_manifest(folder).figures["rows"]) for folder in folders]
-        return cls(folders, np.concatenate([[0], rows]).cumsum().astype(np.int64))
+        rows = [len(np.load(part / "id.npy", mmap_mode="r", allow_pickle=False)) for part in parts]
+        rows += [int(shards.read_manifest(folder).figures["rows"]) for folder in folders]
+        return cls(parts + folders, np.concatenate([[0], rows]).cumsum().astype(np.int64), len(parts))
+
+    @property
+    def begins(self) -> int:
+        """The number of the lane's own first row."""
+        return int(self.bases[self.indexes])
 
     def numbers(self, rows: np.ndarray) -> np.ndarray:
         """shard << 32 | row as numbers of the lane."""
@@ -132,15 +144,17 @@ class Documents(NamedTuple):
 
 
 def in_order(lane: Lane, met: Met) -> Documents:
-    """Rows in buckets by rank, those of the same rank as they come."""
+    """Rows of indexes first, then those in buckets by rank, those of the same rank as they come."""
     shares = np.zeros(int(lane.bases[-1]), bool)
     shares[met.rows] = True
     rows = np.flatnonzero(shares)
-    if len(rows) and (lane.sketches[0] / "rank.npy").exists():
+    fixed = int(np.searchsorted(rows, lane.begins))
+    if len(rows) > fixed and (lane.sketches[-1] / "rank.npy").exists():
         rank = np.empty(len(rows), np.uint64)
         for shard, here, inside in lane.parts(rows):
-            rank[here] = np.load(lane.sketches[shard] / "rank.npy", mmap_mode="r", allow_pickle=False)[inside]
-        rows = rows[np.argsort(rank, kind="stable")]
+            if shard >= lane.indexes:
+                rank[here] = np.load(lane.sketches[shard] / "rank.npy", mmap_mode="r", allow_pickle=False)[inside]
+        rows[fixed:] = rows[fixed:][np.argsort(rank[fixed:], kind="stable")]
     place = np.zeros(len(shares), np.int32)
     place[rows] = np.arange(len(rows), dtype=np.int32)
     return Documents(rows, place)
@@ -209,26 +223,16 @@ class SetFile:
         self.path.unlink(missing_ok=True)
 
 
-@njit(cache=True, nogil=True)
-def copy_sets(source, bounds, rows, elements, starts, documents):
-    """The sets of these rows of a shard to where those of their documents belong; nothing where those are empty."""
-    for i in range(rows.size):
-        first, to = bounds[rows[i]], starts[documents[i]]
-        for j in range(starts[documents[i] + 1] - to):
-            elements[to + j] = source[first + j]
-
-
-def decide(candidates: Candidates, sets: SetFile, how: stages.Choice) -> Choice:
-    """Run the choice over all documents."""
+def decide(candidates: Candidates, sets: SetFile, how: stages.Choice, fixed: int) -> Choice:
+    """Run the choice over all documents, of which the first `fixed` are of indexes and stay."""
     choice = nothing_chosen(candidates)
     threshold = -1.0 if how.threshold is None else float(how.threshold)
     count = len(candidates.copy_of)
     starts = sets.starts if how.threshold is not None else np.zeros(count + 1, np.int64)
     elements = np.asarray(sets.elements)
     for first in range(0, count, STRIDE):
-        choose(
-            first, min(first + STRIDE, count), 0, candidates, choice, elements, starts, threshold, how.chains
-        )
+        last = min(first + STRIDE, count)
+        choose(first, last, fixed, candidates, choice, elements, starts, threshold, how.chains)
         sets.let_go()
     if how.chains:
         settle(candidates, choice, elements, starts, how.threshold is not None)
@@ -252,7 +256,7 @@ def write_decisions(
     )
     with pa.OSFile(str(staging / "decisions.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
-    ranges = np.searchsorted(rows, lane.bases).astype(np.int64)
+    ranges = np.searchsorted(rows, lane.bases[lane.indexes :]).astype(np.int64)
     np.save(staging / "ranges.npy", ranges, allow_pickle=False)
 
 
@@ -262,11 +266,14 @@ def ids_of(job: Job, lane: Lane, numbers: np.ndarray) -> pa.Array:
     back = np.empty(len(numbers), np.int64)
     done = 0
     for shard, here, inside in lane.parts(numbers):
-        batches = shards.read_batches(
-            job.folder(job.body["parents"][shard]) / shards.KEPT, columns=["id"], max_rows=1 << 20
-        )
-        ids = pa.chunked_array([batch.column(0) for batch in batches], pa.string())
-        parts += ids.take(pa.array(inside)).chunks
+        if shard < lane.indexes:
+            ids = np.load(lane.sketches[shard] / "id.npy", mmap_mode="r", allow_pickle=False)
+            parts.append(pa.array([bytes(one).hex() for one in ids[inside]], pa.string()))
+        else:
+            place = job.folder(job.body["parents"][shard - lane.indexes]) / shards.KEPT
+            batches = shards.read_batches(place, columns=["id"], max_rows=1 << 20)
+            names = pa.chunked_array([batch.column(0) for batch in batches], pa.string())
+            parts += names.take(pa.array(inside)).chunks
         back[here] = np.arange(done, done + len(here))
         done += len(here)
     return pa.concat_arrays(parts).take(pa.array(back))

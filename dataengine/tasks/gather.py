@@ -19,7 +19,7 @@ import numpy as np
 from dataengine import shards
 from dataengine import stage as stages
 from dataengine.errors import StageError
-from dataengine.kernels.meet import buckets
+from dataengine.kernels.meet import Buckets, buckets
 from dataengine.stage import Sketch
 from dataengine.tasks import PROCESSING, READING, Job, blank
 from dataengine.tasks.columns import FusedStep
@@ -155,10 +155,13 @@ def by_range(key: np.ndarray, ranges: int) -> tuple[np.ndarray | slice, np.ndarr
 
 def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
     """Rows that share a key in a band, for one range of the key space: ``rows``, ``starts`` and ``band`` of buckets."""
-    sketches = [(np.int64(index) << SHARD_BITS, job.folder(place)) for index, place in enumerate(job.body["sketches"])]
+    indexes = [Path(place) for place in job.body["against"]]
+    folders = indexes + [job.folder(place) for place in job.body["sketches"]]
+    begins = np.int64(len(indexes)) << SHARD_BITS
     rows, sizes, bands = [], [], []
-    for band, section in sections(sketches, job.body["range"], job.body["ranges"], job.body["memory"] // 3):
-        found = buckets(*section)
+    for band, section in sections(folders, len(indexes), job.body["range"], job.body["ranges"],
+                                  job.body["memory"] // 3):
+        found = of_the_lane(buckets(*section), begins)
         rows.append(found.rows)
         sizes.append(np.diff(found.starts))
         bands.append(np.full(len(sizes[-1]), band, np.int16))
@@ -175,30 +178,56 @@ def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Man
     return manifest
 
 
+def of_the_lane(found: Buckets, begins: np.int64) -> Buckets:
+    """The buckets without those that hold rows of indexes only, which are below `begins`."""
+    if not begins or not len(found.rows):
+        return found
+    sizes = np.diff(found.starts)
+    own = np.maximum.reduceat(found.rows, found.starts[:-1]) >= begins
+    return Buckets(found.rows[np.repeat(own, sizes)], np.concatenate([[0], sizes[own].cumsum()]))
+
+
 Section = tuple[np.ndarray, np.ndarray | None, np.ndarray]
 """Keys, checks and rows of entries that can meet."""
 
 
 def sections(
-    sketches: list[tuple[np.int64, Path]], number: int, ranges: int, memory: int
+    folders: list[Path], indexes: int, number: int, ranges: int, memory: int
 ) -> Iterator[tuple[int, Section]]:
-    """The entries of range `number` of all sketches, band by band, no more at a time than `memory` bytes hold."""
+    """The entries of range `number` of all sketches, band by band, no more at a time than `memory` bytes hold.
+
+    The first `indexes` folders are parts of indexes: their keys are sorted within a band, not cut into ranges.
+    """
     for kind in ("same", "key"):
         loaded = [
-            (base, *(np.load(folder / f"{kind}{part}.npy", mmap_mode="r", allow_pickle=False) for part in
+            (shard, *(np.load(folder / f"{kind}{part}.npy", mmap_mode="r", allow_pickle=False) for part in
              ("", "_row", "_starts")))
-            for base, folder in sketches
+            for shard, folder in enumerate(folders)
             if (folder / f"{kind}.npy").exists()
         ]
         if not loaded:
             continue
-        bands = (len(loaded[0][3]) - 1) // ranges
+        last, *_, ends = loaded[-1]  # of the lane itself, if any row of the lane has such keys
+        bands = (len(ends) - 1) // (1 if last < indexes else ranges)
         for band in range(bands):
             place = number * bands + band
-            whole = [(base, key, row, slice(starts[place], starts[place + 1])) for base, key, row, starts in loaded]
+            whole = [
+                (np.int64(shard) << SHARD_BITS, key, row,
+                 sorted_part(key, starts[band], starts[band + 1], number, ranges) if shard < indexes
+                 else slice(starts[place], starts[place + 1]))
+                for shard, key, row, starts in loaded
+            ]
             parts = -(-sum(part.stop - part.start for *_, part in whole) * ENTRY_BYTES // memory) or 1
             for part in range(parts):
                 yield SAME if kind == "same" else band, _section(whole, ranges * parts, number * parts + part)
+
+
+def sorted_part(key: np.ndarray, start: int, end: int, number: int, ranges: int) -> slice:
+    """Where among the sorted keys ``key[start:end]`` those of range `number` are."""
+    own = key[start:end] if key.ndim == 1 else key[start:end, 0]
+    lows = [-(-(edge << 32) // ranges) << 32 for edge in (number, number + 1)]  # the least key of a range
+    first, last = (int(np.searchsorted(own, np.uint64(low))) if low < 1 << 64 else len(own) for low in lows)
+    return slice(int(start) + first, int(start) + last)
 
 
 def _section(whole: list[tuple[np.int64, np.ndarray, np.ndarray, slice]], ranges: int, number: int) -> Section:

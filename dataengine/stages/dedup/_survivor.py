@@ -1,4 +1,4 @@
-"""Which of several duplicates stays: the settings that all dedup stages share, and the rank that they make of a row."""
+"""What all dedup stages share: which of several duplicates stays, what is kept for later, what was kept before."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ TYPES = {
 }
 
 
-class SurvivorConfig(StageConfig):
-    """Who stays."""
+class DedupConfig(StageConfig):
+    """Who stays, and the indexes of other corpora."""
 
     keep: Literal["first", "longest", "newest", "best"] = "first"
     """Which of several duplicates stays: the first in the order of the lane; the longest text, in bytes; the one of the
     newest date, or of the highest score, in `column`. Of equals the first stays; no date, or no score, comes last."""
     column: str | None = None
     """With `keep = "newest"` the column of dates (ISO 8601, or numbers that grow), with `"best"` that of scores."""
+
+    against: tuple[str, ...] = ()
+    """Indexes of earlier corpora, folders that their runs wrote: what is a duplicate of anything in them goes."""
+    index: str | None = None
+    """A folder to write an index of what stays here into, for later corpora. It belongs to this step alone."""
 
     @model_validator(mode="after")
     def _column_where_needed(self) -> Self:
@@ -40,13 +45,13 @@ class SurvivorConfig(StageConfig):
         return self
 
 
-def reads(config: SurvivorConfig, *columns: str) -> tuple[str, ...]:
+def reads(config: DedupConfig, *columns: str) -> tuple[str, ...]:
     """The columns that a stage reads: its own and those that rank its rows."""
     more = {"longest": "text"}.get(config.keep, config.column)
     return tuple(dict.fromkeys([*columns, *([more] if more else [])]))
 
 
-def check(config: SurvivorConfig, columns: Mapping[str, str]) -> str | None:
+def check(config: DedupConfig, columns: Mapping[str, str]) -> str | None:
     """What is wrong with the type of the column that ranks, or None."""
     if config.column is None or columns[config.column].startswith(TYPES[config.keep]):
         return None
@@ -54,7 +59,7 @@ def check(config: SurvivorConfig, columns: Mapping[str, str]) -> str | None:
     return f'keep = "{config.keep}": column "{config.column}" is {columns[config.column]}; expected one of {expected}'
 
 
-def rank(batch: pa.RecordBatch, config: SurvivorConfig) -> np.ndarray | None:
+def rank(batch: pa.RecordBatch, config: DedupConfig) -> np.ndarray | None:
     """uint64 (n,), lower for the row that is to stay; None where the order of the lane decides."""
     import numpy as np
     import pyarrow as pa

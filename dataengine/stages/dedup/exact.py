@@ -14,14 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from dataengine.stage import Sketch, gather
-from dataengine.stages.dedup._survivor import SurvivorConfig, check, rank, reads
+from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 
-class Config(SurvivorConfig):
+class Config(DedupConfig):
     of: Literal["text", "normalized", "url"] = "text"
     """What must be the same: the text byte for byte, its letters, digits and symbols, or the address."""
 
@@ -31,7 +31,11 @@ def column(config: Config) -> str:
 
 
 @gather(
-    reads=lambda config: reads(config, column(config)), reason="exact_duplicate", version=2, check=check
+    reads=lambda config: reads(config, column(config)),
+    reason="exact_duplicate",
+    version=2,
+    alike=lambda config: {"of": config.of},
+    check=check,
 )
 def exact(batch: pa.RecordBatch, config: Config) -> Sketch:
     import pyarrow.compute as pc

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from dataengine.stage import Choice, Sketch, gather
-from dataengine.stages.dedup._survivor import SurvivorConfig, check, rank, reads
+from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ SURE = 0.99
 """The share of pairs just at the threshold that verified bands must find."""
 
 
-class Config(SurvivorConfig):
+class Config(DedupConfig):
     """What is compared, and what is similar enough."""
 
     ngram: int = Field(5, ge=1, le=100)
@@ -62,6 +62,8 @@ class Config(SurvivorConfig):
         """Bands and rows from the threshold, so that a plan shows, and its address holds, what will be used."""
         if not isinstance(given, dict):
             return given
+        # what this returns is no longer JSON to pydantic, and in strict mode only JSON's lists are tuples
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         bands, rows = given.get("bands"), given.get("rows")
         if (bands is None) != (rows is None):
             raise ValueError("bands and rows go together: give both, or neither and let them follow from the threshold")
@@ -79,12 +81,23 @@ class Config(SurvivorConfig):
         return self.ngram - 1 + ceil(self.threshold / (1 - self.threshold) - 1e-9)
 
 
+def alike(config: Config) -> dict[str, Any]:
+    """What two corpora must have in common to be compared."""
+    names = ("ngram", "of", "bands", "rows", "seed", "verify", "least")
+    return {name: getattr(config, name) for name in names}
+
+
 def choice(config: Config) -> Choice:
     return Choice(config.threshold if config.verify else None, config.clusters == "components")
 
 
 @gather(
-    reads=lambda config: reads(config, "text"), reason="near_duplicate", version=2, choice=choice, check=check
+    reads=lambda config: reads(config, "text"),
+    reason="near_duplicate",
+    version=2,
+    choice=choice,
+    alike=alike,
+    check=check,
 )
 def minhash(batch: pa.RecordBatch, config: Config) -> Sketch:
     from dataengine.kernels.buffers import utf8
