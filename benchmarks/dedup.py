@@ -16,6 +16,7 @@ is what it takes for 100 documents. Peers that the other Python does not have ar
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -51,17 +52,25 @@ class Measured:
     gone: np.ndarray
 
 
+LAUNCH = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=open(sys.argv[1], "wb"))
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+"""A small process between this one and what is measured: a child counts what its parent held when it was forked."""
+
+
 def command(arguments: Sequence[str], folder: Path) -> tuple[float, float, float]:
     """(CPU seconds, wall seconds, MB of the largest process) of a command with all it starts."""
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": str(ROOT)}
-    start = time.perf_counter()
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(arguments, cwd=folder, env=environment, stdout=log, stderr=log)
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise click.ClickException(f"{' '.join(arguments)}:\n{(folder / 'log').read_text()[-3000:]}")
-    return used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1024
+    start, log = time.perf_counter(), folder / "log"
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCH, str(log), *arguments], cwd=folder, env=environment,
+                          capture_output=True, text=True, check=True)
+    code, seconds, peak = json.loads(done.stdout)
+    if code:
+        raise click.ClickException(f"{' '.join(arguments)}:\n{log.read_text()[-3000:]}")
+    return seconds, time.perf_counter() - start, peak
 
 
 def write(made: Corpus, rows: int, path: Path) -> None:
@@ -172,8 +181,13 @@ def main(documents: int, peers_python: str, datatrove_documents: int, only: str)
                 click.echo(f"{peer:>14}  not installed in {peers_python}")
                 continue
             rows = datatrove_documents if peer == "datatrove" else len(made.texts)
-            began = theirs(peer, peers_python, little, 100, folder).seconds
-            line(made, peer, theirs(peer, peers_python, folder / f"{rows}.parquet", rows, folder), began, mine, start)
+            try:
+                began = theirs(peer, peers_python, little, 100, folder).seconds
+                it = theirs(peer, peers_python, folder / f"{rows}.parquet", rows, folder)
+            except click.ClickException as error:
+                click.echo(f"{peer:>14}  failed: {error.message.strip().splitlines()[-1]}")
+                continue
+            line(made, peer, it, began, mine, start)
         plain = ours(whole, len(made.texts), folder, "verify = false\nbands = 14\nrows = 8")
         click.echo("\nJ            pairs    met  theory")
         for span, count, met, theory in curve(made, plain.gone):

@@ -106,7 +106,7 @@ def datatrove(texts):
     from datatrove.utils.hashing import HashConfig
 
     config = MinhashConfig(
-        hash_config=HashConfig(precision=64), num_buckets=BANDS, hashes_per_bucket=ROWS, n_grams=NGRAM
+        hash_config=HashConfig(precision=64, hash_fc="sha1"), num_buckets=BANDS, hashes_per_bucket=ROWS, n_grams=NGRAM
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

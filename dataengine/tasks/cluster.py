@@ -2,7 +2,7 @@
 
 Rows become documents 0..n-1 in the order of who is to stay first: by rank, then in the order of the lane. Copies are
 put aside, each behind its first; the others are compared by `kernels.choose`. Only rows that share a bucket are held:
-about 40 bytes and 12 a bucket each, and 6 for every row of the lane. Their sets, of 4 bytes an element, lie in memory
+about 40 bytes and 18 a bucket each, and 5 for every row of the lane. Their sets, of 4 bytes an element, lie in memory
 while they fit, else in a file that is mapped and let go of again.
 """
 
@@ -43,9 +43,10 @@ def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.M
     stage = stages.load(spec["stage"])
     how = stage.choice(stage.config.model_validate(spec["config"]))
     lane = Lane.of(job)
-    met = buckets_of(job, lane)
-    documents = in_order(lane, met)
-    candidates = candidates_of(documents, met)
+    same, near = buckets_of(job, lane)
+    documents = in_order(lane, same, near)
+    candidates = candidates_of(documents, same, near)
+    del same, near
     with SetFile(staging / "sets.tmp", job.body["memory"] // 4) as sets:
         if how.threshold is not None:
             sets.load(lane, documents.rows, candidates)
@@ -106,32 +107,27 @@ class Lane:
 
 
 class Met(NamedTuple):
-    """All buckets of the lane: first those of copies, then those of bands."""
+    """Buckets of the lane, one after the other."""
 
     rows: np.ndarray
+    """Numbers of the lane."""
     sizes: np.ndarray
     bands: np.ndarray
 
-    def split(self) -> tuple[Met, Met]:
-        """(buckets of copies, buckets of bands)."""
-        same = self.bands == SAME
-        inside = np.repeat(same, self.sizes)
-        return tuple(  # type: ignore[return-value]
-            Met(self.rows[rows], self.sizes[which], self.bands[which])
-            for which, rows in ((same, inside), (~same, ~inside))
-        )
 
-
-def buckets_of(job: Job, lane: Lane) -> Met:
-    """What all match tasks have found, rows as numbers of the lane."""
+def buckets_of(job: Job, lane: Lane) -> tuple[Met, Met]:
+    """What all match tasks have found: buckets of copies, and those of bands."""
     kind = np.uint32 if lane.bases[-1] < 1 << 32 else np.int64
-    rows, sizes, bands = [np.empty(0, kind)], [np.empty(0, np.int64)], [np.empty(0, np.int16)]
+    found: list[list[Met]] = [[Met(np.empty(0, kind), np.empty(0, np.int64), np.empty(0, np.int16))] for _ in range(2)]
     for place in job.body["matches"]:
         folder = job.folder(place)
-        rows.append(lane.numbers(np.load(folder / "rows.npy", allow_pickle=False)).astype(kind))
-        sizes.append(np.diff(np.load(folder / "starts.npy", allow_pickle=False)))
-        bands.append(np.load(folder / "band.npy", allow_pickle=False))
-    return Met(np.concatenate(rows), np.concatenate(sizes), np.concatenate(bands))
+        rows = lane.numbers(np.load(folder / "rows.npy", allow_pickle=False)).astype(kind)
+        sizes = np.diff(np.load(folder / "starts.npy", allow_pickle=False))
+        bands = np.load(folder / "band.npy", allow_pickle=False)
+        for parts, which in zip(found, (bands == SAME, bands != SAME), strict=True):
+            parts.append(Met(rows[np.repeat(which, sizes)], sizes[which], bands[which]))
+    same, near = (Met(*map(np.concatenate, zip(*parts, strict=True))) for parts in found)
+    return same, near
 
 
 class Documents(NamedTuple):
@@ -143,10 +139,11 @@ class Documents(NamedTuple):
     """int32, for every row of the lane: which document it is."""
 
 
-def in_order(lane: Lane, met: Met) -> Documents:
+def in_order(lane: Lane, *met: Met) -> Documents:
     """Rows of indexes first, then those in buckets by rank, those of the same rank as they come."""
     shares = np.zeros(int(lane.bases[-1]), bool)
-    shares[met.rows] = True
+    for buckets in met:
+        shares[buckets.rows] = True
     rows = np.flatnonzero(shares)
     fixed = int(np.searchsorted(rows, lane.begins))
     if len(rows) > fixed and (lane.sketches[-1] / "rank.npy").exists():
@@ -160,9 +157,8 @@ def in_order(lane: Lane, met: Met) -> Documents:
     return Documents(rows, place)
 
 
-def candidates_of(documents: Documents, met: Met) -> Candidates:
+def candidates_of(documents: Documents, same: Met, near: Met) -> Candidates:
     """Copies put behind their first, and the buckets of all others."""
-    same, near = met.split()
     count = len(documents.rows)
     copy_of = np.arange(count, dtype=np.int32)
     if len(same.sizes):
