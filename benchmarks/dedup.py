@@ -1,6 +1,6 @@
 """How fast, how large and how right is near-duplicate removal, Parquet to Parquet, beside what one might pick instead?
 
-    python -m benchmarks.dedup [--documents 100000] [--peers-python PATH/bin/python] [--datatrove-documents 1000]
+    python -m benchmarks.dedup [--documents 100000] [--peers-python PATH/bin/python] [--datatrove-documents 2000]
 
 A corpus whose similar pairs are known is made on the spot (`benchmarks.known_pairs`). Every contender is a process of
 its own on one core; its CPU seconds are those of all its processes, and its start-up (imports, compiled code loaded)
@@ -120,6 +120,8 @@ def quality(made: Corpus, gone: np.ndarray) -> tuple[float, float, float]:
         stays = ~gone[pairs[:, other]]
         np.maximum.at(best, pairs[stays, one], jaccard[stays])
     kept = ~gone[pairs].any(axis=1)
+    if not gone.any() or not (jaccard >= 0.8).any():
+        return float("nan"), float("nan"), float("nan")
     return float(kept[jaccard >= 0.8].mean()), float((best[gone] >= 0.8).mean()), float((best[gone] >= 0.7).mean())
 
 
@@ -154,7 +156,7 @@ def signing(made: Corpus) -> float:
 @click.command()
 @click.option("--documents", default=100_000, show_default=True, help="About how many documents to make.")
 @click.option("--peers-python", default=sys.executable, help="The Python that has rensa, gaoya, datasketch, datatrove.")
-@click.option("--datatrove-documents", default=1_000, show_default=True, help="So many of them for datatrove.")
+@click.option("--datatrove-documents", default=2_000, show_default=True, help="So many of them for datatrove.")
 @click.option("--only", default="", help="Peers, separated by commas; all by default.")
 def main(documents: int, peers_python: str, datatrove_documents: int, only: str) -> None:
     made = corpus(documents)

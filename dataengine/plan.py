@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import index as indexes
-from dataengine import remote, shards
+from dataengine import plan_gather, remote, shards
 from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
-from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
+from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest, places
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
 
@@ -27,8 +26,6 @@ __all__ = ["Piece", "Plan", "Segment", "Step", "Task", "TaskRef", "address", "di
 PIECES_PER_SPLIT = 4096
 ROWS_LAYOUT = 2
 """Raised when a ``rows`` task stores its rows in another way."""
-SHARDS_PER_RANGE = 8
-"""A match task sorts one range of the key space; there is one range for so many shards, which bounds its memory."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class _Planner:
                 end, decided = self.rows(name, fused, end, decided, final=False), None
                 fused = []
             if block.stage.kind == "gather":
-                decided = self.gather(block, end)
+                decided = plan_gather.gather(self, block, end)
             fused.append(block)
         taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
         self.lanes[name] = self.rows(name, fused, end, decided, final=not taken)
@@ -203,86 +200,6 @@ class _Planner:
                     "the block right behind the reader or extractor, before the first filter and any dedup; or "
                     "keep_originals = true, and remove the shards of the earlier steps yourself",
                 )
-
-    def gather(self, block: Block, end: LaneEnd) -> TaskRef:
-        """The phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
-        self.flow(block, dict(end.columns))
-        step = self.step(block)
-        against, step = self.held_against(block, step)
-        kept = {name: value for name, value in step.config.items() if name not in ("against", "index")}
-        alone = replace(step, config=kept, hashes={name: h for name, h in step.hashes.items() if name != "against"})
-        reads = [column for column in block.stage.reads(block.config) if column in end.columns]
-        ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
-        name, lane = f"{block.lane}.{block.index}", block.lane
-        common = {"step": alone.body(), "ranges": ranges}
-        sketch = common | {"reads": {column: end.columns[column] for column in reads}}
-        sketches = self.add(
-            f"{name}.sketch",
-            "sketch",
-            lane,
-            (alone,),
-            [((ref,), ranges, sketch | {"parent": [ref.segment, ref.address]}) for ref in end.tasks],
-        )
-        common |= {
-            "step": step.body(),
-            "sketches": _places(sketches),
-            "against": against,
-            "memory": self.recipe.run.memory_per_worker,
-        }
-        matches = self.add(
-            f"{name}.match",
-            "match",
-            lane,
-            (step,),
-            [(sketches, number, common | {"range": number}) for number in range(ranges)],
-        )
-        body = common | {"matches": _places(matches), "parents": _places(end.tasks)}
-        (cluster,) = self.add(f"{name}.cluster", "cluster", lane, (step,), [((*matches, *end.tasks), None, body)])
-        if getattr(block.config, "index", None):
-            self.index(block, step, end, sketches, cluster)
-        return cluster
-
-    def held_against(self, block: Block, step: Step) -> tuple[list[str], Step]:
-        """The parts of the indexes that the lane is held against, and the step with what is in them."""
-        parts: list[str] = []
-        hashes: list[str] = []
-        for folder in getattr(block.config, "against", ()):
-            try:
-                found, content = indexes.read(
-                    (self.recipe.base / folder).expanduser(), block.stage.name, block.stage.version,
-                    block.stage.alike(block.config),
-                )
-            except InputError as error:
-                path = f"data.{block.lane}[{block.index}].against"
-                self.problem(path, f"{error.where}: {error.found}", error.expected, error.write)
-                continue
-            parts += found
-            hashes.append(content)
-        return parts, replace(step, hashes=dict(step.hashes) | {"against": ",".join(hashes)}) if hashes else step
-
-    def index(
-        self, block: Block, step: Step, end: LaneEnd, sketches: tuple[TaskRef, ...], cluster: TaskRef
-    ) -> None:
-        """The tasks that make the parts of an index, which the run publishes at its end."""
-        folder = str((self.recipe.base / block.config.index).expanduser())  # type: ignore[attr-defined]
-        if folder in self.indexes:
-            self.problem(
-                f"data.{block.lane}[{block.index}].index", f"step {self.indexes[folder]} writes this index too",
-                "a folder for each step",
-            )
-        self.indexes[folder] = block.step
-        common = {
-            "index": folder,
-            "alike": dict(block.stage.alike(block.config)),
-            "ranges": max(1, -(-len(end.tasks) // SHARDS_PER_RANGE)),
-            "cluster": [cluster.segment, cluster.address],
-        }
-        places = zip(_places(sketches), _places(end.tasks), strict=True)
-        bodies = [
-            ((sketch, cluster, ref), number, common | {"sketch": place, "parent": parent, "shard": number})
-            for number, (sketch, ref, (place, parent)) in enumerate(zip(sketches, end.tasks, places, strict=True))
-        ]
-        self.add(f"{block.lane}.{block.index}.index", "index", block.lane, (step,), bodies)
 
     def splits(self, block: Block) -> list[list[Piece]]:
         """The reader's pieces, small ones grouped until a split is worth a task."""
@@ -430,8 +347,8 @@ class _Planner:
         body = {
             "name": path,
             "config": config.model_dump(mode="json"),
-            "positive": _places(positive),
-            "negative": _places(negative),
+            "positive": places(positive),
+            "negative": places(negative),
         }
         return self.product(path, "classifier", body["config"], (*positive, *negative), body, len(positive))
 
@@ -439,7 +356,7 @@ class _Planner:
         config = self.recipe.tokenizer
         assert config is not None, "the recipe has checked that there is a [tokenizer]"
         inputs = self.ends(config.learn_from, "tokenizer.learn_from")
-        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": _places(inputs)}
+        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": places(inputs)}
         return self.product("tokenizer", "tokenizer", body["config"], inputs, body)
 
     def tokenized(self, lane: str, form: str, heldout: float) -> tuple[TaskRef, ...]:
@@ -513,10 +430,6 @@ def _begins_segment(block: Block, fused: list[Block], columns: Mapping[str, str]
 def _rewrites(block: Block, there: Collection[str]) -> bool:
     """Whether the block replaces a column. What filters measure anew is kept beside it, so they do not count."""
     return block.stage.kind in ("map", "expand") and any(name in there for name in block.stage.adds(block.config))
-
-
-def _places(refs: Iterable[TaskRef]) -> list[list[str]]:
-    return [[ref.segment, ref.address] for ref in refs]
 
 
 def _identity(piece: Piece) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -175,3 +175,8 @@ def digest(value: Any) -> str:
     """32 hex digits of the JSON form of a value."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def places(refs: Iterable[TaskRef]) -> list[list[str]]:
+    """Tasks as a worker is told of them: [segment, address]."""
+    return [[ref.segment, ref.address] for ref in refs]

@@ -35,7 +35,7 @@ FLOORS = [
     {"run", "run_folder", "executors", "worker"},
     {"tasks"},
     {"why", "judged", "going_on"},
-    {"plan", "planned", "sql"},
+    {"plan", "plan_gather", "planned", "sql"},
     {"recipe", "ledger"},
     {"classifier"},
     {"document", "tables", "references", "typed", "words", "locate"},
