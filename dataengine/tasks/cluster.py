@@ -206,9 +206,11 @@ class SetFile:
                 self.let_go()
 
     def let_go(self) -> None:
-        """Hold no page of the mapped file: what is needed again comes back from the system's cache or the disk."""
+        """Hold no page of the mapped file: what is needed again comes back from the system's cache or the disk.
+
+        A page that was written stays in the cache until the system has put it on the disk: nothing is lost by it.
+        """
         if isinstance(self.elements, np.memmap):
-            self.elements.flush()
             self.elements._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def __enter__(self) -> SetFile:
