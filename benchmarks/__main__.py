@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-RUNS = [["river", "--size", "100MB"], ["minhash", "--documents", "10000"], ["readers"], ["remote"], ["stages"],
+RUNS = [["river", "--size", "100MB"], ["dedup", "--documents", "10000"], ["readers"], ["remote"], ["stages"],
         ["addresses", "--domains", "500000"], ["wikipedia", "--size", "5MB"], ["startup"], ["language"],
         ["heuristics"], ["trainer"]]
 

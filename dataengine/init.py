@@ -381,11 +381,10 @@ def _recipe(name: str, where: str, lanes: Sequence[Lane], unread: str) -> str:
     ) + _table("[[data.corpus]]", "a lane that takes the rows of others", [
         ("from", taken, "the lanes, in this order: of equal texts the first stays"),
         ("stage", '"dedup.exact"', "one of all rows whose text is the same"),
-        ("of", '"normalized"', "also where only case or white space differs"),
+        ("of", '"normalized"', "also where only case, white space or punctuation differs"),
     ]) + _table("[[data.corpus]]", "then the texts that are nearly the same", [
         ("stage", '"dedup.minhash"', "MinHash over 5-grams of words"),
-        ("bands", "14", "14 bands of 8: texts 80 % alike meet 9 times in 10"),
-        ("rows", "8", "more rows: only texts that are more alike meet"),
+        ("threshold", "0.8", "a text goes if it shares so much with one that stays (Jaccard similarity)"),
     ]) + _table("[tokenizer]", "learnt from the corpus itself", [
         ("learn_from", '"corpus"', "the lane whose text it learns from"),
         ("vocabulary", str(_vocabulary(size)), "tokens; a small corpus cannot fill many"),

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import remote, shards
+from dataengine import plan_gather, remote, shards
 from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
-from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest
+from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest, places
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
 
@@ -28,8 +28,6 @@ PACKED, PACKED_ENDINGS = 4, (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 """A packed file is about so many times its size once it is read: splits are to be of one size in what they hold."""
 ROWS_LAYOUT = 2
 """Raised when a ``rows`` task stores its rows in another way."""
-SHARDS_PER_RANGE = 8
-"""A match task sorts one range of the key space; there is one range for so many shards, which bounds its memory."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class _Planner:
         self.made: dict[tuple[str, str], TaskRef] = {}
         self.tokens: dict[tuple[str, str, float], tuple[Task, ...]] = {}
         self.problems: list[Problem] = []
+        self.indexes: dict[str, str] = {}
+        """Folder of an index -> the step that writes it."""
         share = recipe.run.audit
         self.audit = {"share": share, "seed": recipe.seed} if share else None
 
@@ -125,7 +125,7 @@ class _Planner:
                 end, decided = self.rows(name, fused, end, decided, final=False), None
                 fused = []
             if block.stage.kind == "gather":
-                decided = self.gather(block, end)
+                decided = plan_gather.gather(self, block, end)
             fused.append(block)
         taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
         self.lanes[name] = self.rows(name, fused, end, decided, final=not taken)
@@ -202,55 +202,6 @@ class _Planner:
                     "the block right behind the reader or extractor, before the first filter and any dedup; or "
                     "keep_originals = true, and remove the shards of the earlier steps yourself",
                 )
-
-    def gather(self, block: Block, end: LaneEnd) -> TaskRef:
-        """The three phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
-        self.flow(block, dict(end.columns))
-        step = self.step(block)
-        reads = [column for column in block.stage.reads(block.config) if column in end.columns]
-        ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
-        name = f"{block.lane}.{block.index}"
-        sketches = self.add(
-            f"{name}.sketch",
-            "sketch",
-            block.lane,
-            (step,),
-            [
-                (
-                    (ref,),
-                    ranges,
-                    {
-                        "step": step.body(),
-                        "parent": [ref.segment, ref.address],
-                        "ranges": ranges,
-                        "reads": {column: end.columns[column] for column in reads},
-                    },
-                )
-                for ref in end.tasks
-            ],
-        )
-        sketched = _places(sketches)
-        matches = self.add(
-            f"{name}.match",
-            "match",
-            block.lane,
-            (step,),
-            [(sketches, number, {"range": number, "sketches": sketched}) for number in range(ranges)],
-        )
-        cluster = self.add(
-            f"{name}.cluster",
-            "cluster",
-            block.lane,
-            (step,),
-            [
-                (
-                    (*matches, *end.tasks),
-                    None,
-                    {"matches": _places(matches), "parents": _places(end.tasks)},
-                )
-            ],
-        )
-        return cluster[0]
 
     def splits(self, block: Block) -> list[list[Piece]]:
         """The reader's pieces, small ones grouped until a split is worth a task."""
@@ -399,8 +350,8 @@ class _Planner:
         body = {
             "name": path,
             "config": config.model_dump(mode="json"),
-            "positive": _places(positive),
-            "negative": _places(negative),
+            "positive": places(positive),
+            "negative": places(negative),
         }
         return self.product(path, "classifier", body["config"], (*positive, *negative), body, len(positive))
 
@@ -408,7 +359,7 @@ class _Planner:
         config = self.recipe.tokenizer
         assert config is not None, "the recipe has checked that there is a [tokenizer]"
         inputs = self.ends(config.learn_from, "tokenizer.learn_from")
-        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": _places(inputs)}
+        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": places(inputs)}
         return self.product("tokenizer", "tokenizer", body["config"], inputs, body)
 
     def tokenized(self, lane: str, form: str, heldout: float) -> tuple[TaskRef, ...]:
@@ -491,10 +442,6 @@ def _rewrites(block: Block, there: Collection[str]) -> bool:
     can be read again.
     """
     return _replaces(block, there) or any(name in there for name in block.stage.uses_up(block.config))
-
-
-def _places(refs: Iterable[TaskRef]) -> list[list[str]]:
-    return [[ref.segment, ref.address] for ref in refs]
 
 
 def _identity(piece: Piece) -> list[Any]:

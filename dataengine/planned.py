@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -143,6 +143,16 @@ class Plan:
         """The tasks still to run."""
         return [task for task in self.tasks if task.ref not in self.committed]
 
+    @property
+    def indexes(self) -> list[tuple[str, int, list[tuple[Path, Mapping[str, Any]]]]]:
+        """For each index that the run writes: stage, version, and (folder, body) of the tasks that make its parts."""
+        return [
+            (step.stage, step.version, [(task.ref.folder(self.out), task.body) for task in segment.tasks])
+            for segment in self.segments
+            if segment.kind == "index"
+            for step in segment.steps
+        ]
+
     def record(self, state: str) -> dict[str, Any]:
         """The content of run.json."""
         recipe = self.recipe
@@ -165,3 +175,8 @@ def digest(value: Any) -> str:
     """32 hex digits of the JSON form of a value."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def places(refs: Iterable[TaskRef]) -> list[list[str]]:
+    """Tasks as a worker is told of them: [segment, address]."""
+    return [[ref.segment, ref.address] for ref in refs]

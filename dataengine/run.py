@@ -20,7 +20,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from dataengine import errors, going_on, shards
+from dataengine import errors, going_on, index, shards
 from dataengine.errors import QuarantineExceeded, RunFailed
 from dataengine.executors.local import Done, Event, Failed, LocalExecutor, Lost
 from dataengine.faults import fault
@@ -112,6 +112,7 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
         finally:
             executor.cancel()
             shutil.rmtree(tmp, ignore_errors=True)
+        index.publish_all(plan.indexes)
         shards.replace_atomically(out / "run.json", json.dumps(plan.record("complete"), indent=1))
     return count
 

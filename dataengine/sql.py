@@ -5,7 +5,8 @@
     quarantined  records that could not be read or processed: with step, stage, reason, detail
     audit        the audit sample ([run] audit): one row per document and segment, with content (math, code or prose)
                  and would_drop: a list of {step, reason} for every rule that the document breaks, empty if it stayed
-    duplicates   dropped rows that have a twin which stayed: id, duplicate_of, lane, step, reason, band
+    duplicates   dropped rows that have a twin which stayed: id, duplicate_of, lane, step, reason,
+                 similarity, band
     steps        one row per step: rows_in, rows_created, rows_kept, rows_dropped, rows_quarantined, bytes, seconds
     reasons      one row per step and reason: kind (dropped or quarantined), reason, rows
     figures      numbers measured beside rows, one row per task: step, name, value, kind of segment, task
@@ -204,9 +205,10 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     _view(connection, "quarantined", ledger.quarantined(), (*FIRST, *JUDGED, "detail"))
     _view(connection, "audit", ledger.audited(), FIRST, AUDIT)
     twin = "duplicate_of" if "duplicate_of" in dropped else "NULL::VARCHAR AS duplicate_of"
+    similarity = "similarity" if "similarity" in dropped else "NULL::DOUBLE AS similarity"
     band = "band" if "band" in dropped else "NULL::BIGINT AS band"
     some = "duplicate_of IS NOT NULL" if "duplicate_of" in dropped else "false"
-    columns = f"id, {twin}, lane, step, reason, {band}"
+    columns = f"id, {twin}, lane, step, reason, {similarity}, {band}"
     connection.execute(f"CREATE VIEW duplicates AS SELECT {columns} FROM dropped WHERE {some}")
 
 

@@ -215,14 +215,32 @@ class Refused:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What a gather stage says about a batch of n rows: rows that share a key in a band are candidates."""
+    """What a gather stage says about a batch of n rows: by what they are known, by what they meet, what is compared."""
 
-    keys: np.ndarray
-    """uint64, shape (n, bands)."""
     alone: np.ndarray
     """bool, shape (n,): rows that match nothing, such as empty documents."""
-    check: np.ndarray | None = None
-    """uint64, shape (n, bands): a second hash that must agree too, where 64 bits are not enough to be sure."""
+    same: np.ndarray | None = None
+    """uint64, shape (n, 2): 128 bits that are equal for rows that are copies of one another."""
+    keys: np.ndarray | None = None
+    """uint64, shape (n, bands): rows that share a key in a band are candidates."""
+    copies_only: np.ndarray | None = None
+    """bool, shape (n,): rows whose keys do not count; they match their copies and nothing else."""
+    elements: np.ndarray | None = None
+    """uint32: the sets that a pair's similarity is taken from, one after the other, each element once."""
+    sets: np.ndarray | None = None
+    """int64, shape (n + 1,): row i has ``elements[sets[i]:sets[i + 1]]``."""
+    rank: np.ndarray | None = None
+    """uint64, shape (n,): of two rows the lower stays; in the order of the lane where they are equal, or not given."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the engine chooses who of a gather's candidates stays; see `kernels.choose`."""
+
+    threshold: float | None = None
+    """The Jaccard similarity of two sets from which they are duplicates; None: sharing a key is enough."""
+    chains: bool = False
+    """All that hangs together is one cluster; else a row goes only for a row that stays."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +261,10 @@ class Stage:
     """The reasons for which the stage may quarantine a record."""
     reason: str = ""
     """gather: why the rows that were not chosen are dropped."""
+    choice: Callable[[Any], Choice] = lambda config: Choice()
+    """gather: how it is chosen among the rows that meet."""
+    alike: Callable[[Any], Mapping[str, Any]] = lambda config: {}
+    """gather: what the configs of two corpora must have in common, so that the sketches of one serve the other."""
     content: str = "text"
     """read: the column that, with the origin, makes the id."""
     pieces: Callable[[Any, Path], Iterable[Piece]] | None = None
@@ -351,15 +373,19 @@ def gather(
     reads: Iterable[str] | Callable[[Any], Iterable[str]],
     reason: str,
     version: int,
+    choice: Choice | Callable[[Any], Choice] = Choice(),
+    alike: Callable[[Any], Mapping[str, Any]] = lambda config: {},
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
-    """Sees a whole lane through the keys its function gives; of rows that meet, the first in the lane's order stays."""
+    """Sees a whole lane through what its function says of each row; of rows that are duplicates one stays."""
     return _decorate(
         "gather",
         reads=reads,
-        adds={"duplicate_of": "string", "band": "int64"},
+        adds={"duplicate_of": "string", "similarity": "float64", "band": "int64"},
         version=version,
         reason=reason,
+        choice=_fixed(choice),
+        alike=alike,
         check=check,
     )
 

@@ -46,7 +46,7 @@ def test_views_have_the_columns_that_are_promised(ask):
         columns.setdefault(view, []).append(column)
     assert columns["docs"][:6] == ["id", "lane", "source", "origin", "url", "text"]
     assert columns["dropped"][:9] == ["id", "lane", "source", "origin", "url", "text", "step", "stage", "reason"]
-    assert columns["duplicates"] == ["id", "duplicate_of", "lane", "step", "reason", "band"]
+    assert columns["duplicates"] == ["id", "duplicate_of", "lane", "step", "reason", "similarity", "band"]
     assert columns["steps"] == ["lane", "step", "stage", "rows_in", "rows_created", "rows_kept", "rows_dropped",
                                 "rows_quarantined", "bytes_in", "bytes_out", "seconds"]
     assert set(columns) == {"docs", "dropped", "quarantined", "audit", "duplicates", "steps", "reasons", "figures",

@@ -1,6 +1,6 @@
-"""Which rows meet: equal keys to edges, edges to clusters. Pure functions over arrays, no I/O.
+"""Which rows meet: entries of equal keys, put together. Pure functions over arrays, no I/O.
 
-Both are linear but for one sort of the edges' ends, and give the same answer whatever the order of their input.
+Linear in time, and a million equal keys cost what a million different ones do.
 """
 
 from __future__ import annotations
@@ -12,67 +12,51 @@ from numba import njit
 
 from dataengine.kernels.shingles import mix
 
-BUCKET = 4096
+PART = 4096
 """About how many entries are grouped at a time: their table stays in the second-level cache."""
 
 
-class Edges(NamedTuple):
-    """`right[e]` meets `left[e]`, the smallest row that shares its key; both int64."""
-
-    left: np.ndarray
-    right: np.ndarray
-    index: np.ndarray
-    """int64: which entry of the input gave the edge."""
-
-
-class Clusters(NamedTuple):
-    """Rows that are not the smallest of their cluster, ascending."""
+class Buckets(NamedTuple):
+    """Rows that share a key. Bucket b is ``rows[starts[b]:starts[b + 1]]``, two rows or more."""
 
     rows: np.ndarray
-    """int64."""
-    roots: np.ndarray
-    """int64: the smallest row of the cluster of each."""
-    bands: np.ndarray
-    """int64: the smallest band of the edges at the row itself."""
+    """int64, within a bucket in the order of the input."""
+    starts: np.ndarray
+    """int64, shape (buckets + 1,)."""
 
 
 @njit(cache=True, nogil=True)
-def _entry_hash(keys, checks, bands, i):
-    h = keys[i]
-    if checks.size:
-        h = mix(h ^ checks[i])
-    if bands.size:
-        h += np.uint64(bands[i]) * np.uint64(0x9E3779B97F4A7C15)
-    return mix(h)
+def _entry_hash(keys, checks, i):
+    return mix(keys[i] ^ mix(checks[i])) if checks.size else mix(keys[i])
 
 
 @njit(cache=True, nogil=True)
-def _partition(keys, checks, bands, rows, shift, starts, order, hashes, moved):
-    """Entries by the leading bits of their hash: bucket b is ``[starts[b]:starts[b + 1]]`` of the last three arrays.
+def _partition(keys, checks, rows, shift, starts, order, hashes, moved):
+    """Entries by the leading bits of their hash: part p is ``[starts[p]:starts[p + 1]]`` of the last three arrays.
 
     They hold the entry's number, hash and row side by side, so that grouping reads memory in order.
     """
     for i in range(keys.size):
-        starts[np.int64(_entry_hash(keys, checks, bands, i) >> shift) + 2] += 1
-    for b in range(2, starts.size):
-        starts[b] += starts[b - 1]
-    for i in range(keys.size):  # starts[b + 1] runs from the beginning of b to its end
-        h = _entry_hash(keys, checks, bands, i)
-        b = np.int64(h >> shift) + 1
-        at = starts[b]
+        starts[np.int64(_entry_hash(keys, checks, i) >> shift) + 2] += 1
+    for p in range(2, starts.size):
+        starts[p] += starts[p - 1]
+    for i in range(keys.size):  # starts[p + 1] runs from the beginning of p to its end
+        h = _entry_hash(keys, checks, i)
+        p = np.int64(h >> shift) + 1
+        at = starts[p]
         order[at], hashes[at], moved[at] = i, h, rows[i]
-        starts[b] = at + 1
+        starts[p] = at + 1
 
 
 @njit(cache=True, nogil=True)
-def _group(keys, checks, bands, starts, order, hashes, moved, head, smallest):
-    """``head[at]``: the first place of the group of `at`; ``smallest[head[at]]``: the smallest row of that group.
+def _group(keys, checks, starts, order, hashes, head, sizes):
+    """``head[at]``: the first place of the group of `at`; ``sizes[head[at]]``: how many are in that group.
 
-    A hash table per bucket, open addressing, holds the head of each group. A million equal keys fill one slot.
+    A hash table per part, open addressing, holds the head of each group. A million equal keys fill one slot.
     """
     table = np.empty(4, np.int32)
-    for b in range(starts.size - 2):
-        begin, end = starts[b], starts[b + 1]
+    for p in range(starts.size - 2):
+        begin, end = starts[p], starts[p + 1]
         size = 4
         while size < 2 * (end - begin):
             size *= 2
@@ -85,84 +69,52 @@ def _group(keys, checks, bands, starts, order, hashes, moved, head, smallest):
                 first = table[slot]
                 if hashes[first] == hashes[at]:
                     i, j = order[first], order[at]
-                    if (
-                        keys[i] == keys[j]
-                        and (checks.size == 0 or checks[i] == checks[j])
-                        and (bands.size == 0 or bands[i] == bands[j])
-                    ):
+                    if keys[i] == keys[j] and (checks.size == 0 or checks[i] == checks[j]):
                         break
                 slot = (slot + 1) & (size - 1)
             if table[slot] < 0:
                 table[slot] = at
-                smallest[at] = moved[at]
             head[at] = table[slot]
-            smallest[table[slot]] = min(smallest[table[slot]], moved[at])
+            sizes[table[slot]] += 1
 
 
-def edges(keys: np.ndarray, checks: np.ndarray | None, rows: np.ndarray, bands: np.ndarray | None = None) -> Edges:
-    """Edges from the rows that share a key to the smallest row among them: a star for each group.
+@njit(cache=True, nogil=True)
+def _collect(head, sizes, moved, rows, starts):
+    """The groups of two or more, one after the other; `sizes` becomes where each goes on."""
+    filled = buckets = 0
+    for at in range(head.size):
+        if head[at] == at and sizes[at] > 1:
+            size, sizes[at] = sizes[at], filled
+            starts[buckets] = filled
+            filled += size
+            buckets += 1
+        elif head[at] == at:
+            sizes[at] = -1
+    starts[buckets] = filled
+    for at in range(head.size):
+        place = sizes[head[at]]
+        if place >= 0:
+            rows[place] = moved[at]
+            sizes[head[at]] = place + 1
 
-    `keys` and `checks` are uint64, `rows` int64, `bands` any integers, all of shape (m,), m below 2^31. Entries meet if
-    key, check (if given) and band (if given) agree. Groups come by the hash of their key, a group's edges as given.
-    Takes 32 bytes of memory an entry beyond input and answer.
+
+def buckets(keys: np.ndarray, checks: np.ndarray | None, rows: np.ndarray) -> Buckets:
+    """The buckets of entries whose key, and check if given, agree.
+
+    `keys` and `checks` are uint64, `rows` int64, all of shape (m,), m below 2^31. The order of buckets follows from the
+    entries and their order. Takes 48 bytes of memory an entry beyond input and answer.
     """
     m = len(keys)
     if m >= 1 << 31:
         raise ValueError(f"{m} entries in one range of keys; at most 2^31 - 1: cut the keys into more ranges")
     checks = np.empty(0, np.uint64) if checks is None else checks
-    bands = np.empty(0, np.uint16) if bands is None else bands
-    bits = max(1, (m // BUCKET).bit_length())
+    bits = max(1, (m // PART).bit_length())
     starts = np.zeros((1 << bits) + 2, np.int64)
     order, hashes, moved = np.empty(m, np.int32), np.empty(m, np.uint64), np.empty(m, np.int64)
-    _partition(keys, checks, bands, rows, np.uint64(64 - bits), starts, order, hashes, moved)
-    head, smallest = np.empty(m, np.int32), np.empty(m, np.int64)
-    _group(keys, checks, bands, starts, order, hashes, moved, head, smallest)
-    left = smallest[head]
-    met = np.flatnonzero(left != moved)
-    return Edges(left[met], moved[met], order[met].astype(np.int64))
-
-
-@njit(cache=True, nogil=True)
-def _root(parent, x):
-    """The root of x; halves the path on the way."""
-    while parent[x] != x:
-        parent[x] = parent[parent[x]]
-        x = parent[x]
-    return x
-
-
-@njit(cache=True, nogil=True)
-def _join(parent, left, right):
-    """Union-find whose roots are the smallest members; afterwards every node points to its root."""
-    for e in range(left.size):
-        a, b = _root(parent, left[e]), _root(parent, right[e])
-        if a < b:
-            parent[b] = a
-        else:
-            parent[a] = b
-    for x in range(parent.size):  # ascending: a parent is smaller, so it is done already
-        parent[x] = parent[parent[x]]
-
-
-@njit(cache=True, nogil=True)
-def _lowest(node, value, out):
-    for e in range(node.size):
-        out[node[e]] = min(out[node[e]], value[e])
-
-
-def components(left: np.ndarray, right: np.ndarray, bands: np.ndarray | None = None) -> Clusters:
-    """The clusters that edges tie together, each under its smallest row.
-
-    `left` and `right` are int64, shape (e,): rows of any size (task << 32 | row), compressed here by one sort. `bands`
-    are integers, shape (e,), 0 where not given.
-    """
-    nodes, where = np.unique(np.concatenate([left, right]), return_inverse=True)
-    parent = np.arange(len(nodes))
-    start, end = where[: len(left)], where[len(left) :]
-    _join(parent, start, end)
-    lowest = np.full(len(nodes), 0 if bands is None else np.iinfo(np.int64).max)
-    if bands is not None:
-        for side in (start, end):
-            _lowest(side, bands, lowest)
-    below = np.flatnonzero(parent != np.arange(len(nodes)))
-    return Clusters(nodes[below], nodes[parent[below]], lowest[below])
+    _partition(keys, checks, rows, np.uint64(64 - bits), starts, order, hashes, moved)
+    head, sizes = np.empty(m, np.int32), np.zeros(m, np.int64)
+    _group(keys, checks, starts, order, hashes, head, sizes)
+    found = sizes[sizes > 1]
+    out, ends = np.empty(int(found.sum()), np.int64), np.zeros(len(found) + 1, np.int64)
+    _collect(head, sizes, moved, out, ends)
+    return Buckets(out, ends)

@@ -1,8 +1,8 @@
-"""MinHash signatures of documents (Broder 1997) and their LSH bands, from UTF-8 bytes to keys in one pass.
+"""MinHash signatures of documents (Broder 1997) and their LSH bands, from the documents' sets of shingles.
 
 The permutations are multiply-shift functions ``a * shingle + b`` modulo 2^32 with odd `a`. They are bijections of
-well-mixed hashes, vectorise by themselves, and their S-curve is that of theory within sampling error. A document is
-worked through in blocks of a few thousand words, so memory does not grow with its length and blocks stay in cache.
+well-mixed hashes, vectorise by themselves, and their S-curve is that of theory within sampling error. A set is worked
+through in blocks of a few thousand shingles, which stay in cache.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.shingles import FOLD, mix, shingles, words
+from dataengine.kernels.shingles import mix
 
 BLOCK = 2048
-"""Words a pass: 16 KiB of hashes and 8 KiB of shingles."""
+"""Shingles a pass: 8 KiB."""
 EMPTY = 0xFFFFFFFF
 
 
@@ -52,29 +52,13 @@ def lower(block, size, a, b, signature):
 
 
 @njit(cache=True, nogil=True)
-def signatures(data, offsets, ngram, a, b, fold, out):
-    """Signature of every document ``data[offsets[i]:offsets[i + 1]]`` into ``out[i]`` (uint32); returns words of each.
-
-    A document of fewer than `ngram` words has one shingle, all its words; one without words keeps ``EMPTY``.
-    """
-    n = offsets.size - 1
-    counts = np.zeros(n, np.int64)
-    hashes = np.empty(BLOCK + ngram, np.uint64)
-    block = np.empty(BLOCK + ngram, np.uint32)
-    for i in range(n):
+def signatures(sets, starts, a, b, out):
+    """Signature of every set ``sets[starts[i]:starts[i + 1]]`` into ``out[i]`` (uint32); of no shingles: `EMPTY`."""
+    for i in range(starts.size - 1):
         out[i, :] = np.uint32(EMPTY)
-        at, end, carried = offsets[i], offsets[i + 1], 0
-        while at < end:
-            found, at = words(data, at, end, fold, hashes[carried : carried + BLOCK])
-            counts[i] += found
-            held = carried + found
-            lower(block, shingles(hashes, held, ngram, block), a, b, out[i])
-            carried = min(held, ngram - 1)
-            for j in range(carried):  # the words that shingles of the next block begin with
-                hashes[j] = hashes[held - carried + j]
-        if 0 < counts[i] < ngram:
-            lower(block, shingles(hashes, carried, carried, block), a, b, out[i])
-    return counts
+        for first in range(starts[i], starts[i + 1], BLOCK):
+            size = min(BLOCK, starts[i + 1] - first)
+            lower(sets[first : first + size], size, a, b, out[i])
 
 
 @njit(cache=True, nogil=True)
@@ -88,14 +72,12 @@ def band_keys(signature, bands, rows, out):
             out[i, band] = h
 
 
-def sketch(
-    data: np.ndarray, offsets: np.ndarray, *, ngram: int, bands: int, rows: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Band keys, uint64 (n, bands), and word counts, int64 (n,), of the documents in an Arrow UTF-8 buffer."""
+def keys_of(sets: np.ndarray, starts: np.ndarray, *, bands: int, rows: int, seed: int = 0) -> np.ndarray:
+    """Band keys, uint64 (n, bands), of the sets ``sets[starts[i]:starts[i + 1]]`` of shingles (uint32)."""
     a, b = permutations(bands * rows, seed)
-    n = len(offsets) - 1
+    n = len(starts) - 1
     signature = np.empty((n, bands * rows), np.uint32)
-    counts = signatures(data, offsets, ngram, a, b, FOLD, signature)
+    signatures(sets, starts, a, b, signature)
     keys = np.empty((n, bands), np.uint64)
     band_keys(signature, bands, rows, keys)
-    return keys, counts
+    return keys

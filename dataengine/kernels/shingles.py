@@ -1,13 +1,16 @@
-"""Words and word n-grams of a text, as hashes, straight off its UTF-8 bytes.
+"""Words, characters and n-grams of them, as hashes, straight off a text's UTF-8 bytes.
 
 A *word* is a run of ASCII letters and digits (folded to lower case) and of characters above ASCII (as they stand).
 Spaces, ASCII punctuation and the Unicode punctuation of Latin texts separate words. Scripts that are written without
 spaces (Han, kana, Thai, Lao, Burmese, Khmer, full-width forms) give one word per character, as one word per sentence
 would make every n-gram unique.
 
-A *shingle* is the hash of n words in a row. Word hashes are FNV-1a of 64 bits; a shingle is their polynomial modulo
-2^64, rolled from one position to the next, so that its cost does not depend on n, then mixed by the finaliser of
-MurmurHash3 and cut to 32 bits.
+A *character* is what UTF-8 encodes, ASCII letters folded to lower case; who wants white space folded does it before
+(`kernels.spaces`).
+
+A *shingle* is the hash of n words, or characters, in a row. Word hashes are FNV-1a of 64 bits; a shingle is their
+polynomial modulo 2^64, rolled from one position to the next, so that its cost does not depend on n, then mixed by the
+finaliser of MurmurHash3 and cut to 32 bits.
 """
 
 from __future__ import annotations
@@ -108,6 +111,25 @@ def words(data, start, end, fold, out):
         out[count] = h
         count += 1
     return count, end
+
+
+@njit(cache=True, nogil=True)
+def characters(data, start, end, out):
+    """Hashes of the characters of ``data[start:end]`` into `out`, until it is full: (how many, where to go on)."""
+    count = 0
+    i = start
+    while i < end and count < out.size:
+        code = np.uint64(data[i])
+        i += 1
+        if code >= 0x80:
+            while i < end and data[i] & 0xC0 == 0x80:
+                code = code << np.uint64(8) | np.uint64(data[i])
+                i += 1
+        elif code >= 0x41 and code <= 0x5A:
+            code |= np.uint64(0x20)
+        out[count] = mix(code + np.uint64(1))
+        count += 1
+    return count, i
 
 
 @njit(cache=True, nogil=True)

@@ -1,10 +1,13 @@
-"""White space folded: every run of it becomes one blank, none stays at either end.
+"""White space, and punctuation too, folded: every run of it becomes one blank, none stays at either end.
 
 White space is what ``str.split`` takes for it: tab to carriage return, U+001C to U+001F, blank, U+0085, U+00A0, U+1680,
 U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000.
 """
 
 from __future__ import annotations
+
+import unicodedata
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -61,4 +64,51 @@ def fold_spaces(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.n
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
     ends = np.zeros(len(offsets), np.int64)
     _fold(data, offsets, out, ends)
+    return out[: ends[-1]], ends
+
+
+@cache
+def marks() -> np.ndarray:
+    """bool, by code point up to U+1FFFF: white space, and punctuation (Unicode's categories P)."""
+    table = np.zeros(0x20000, np.bool_)
+    for code in range(len(table)):
+        character = chr(code)
+        table[code] = character.isspace() or unicodedata.category(character).startswith("P")
+    return table
+
+
+@njit(cache=True, nogil=True)
+def _fold_marks(data, offsets, table, out, ends):
+    filled = 0
+    for row in range(offsets.size - 1):
+        begin, i, end = filled, offsets[row], offsets[row + 1]
+        pending = False
+        while i < end:
+            first, code, size = data[i], np.int64(data[i]), 1
+            if first >= 0xC0:
+                size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+                code = first & (0x7F >> size)
+                for j in range(i + 1, min(i + size, end)):
+                    code = code << 6 | np.int64(data[j] & 0x3F)
+                size = min(size, end - i)
+            if code < table.size and table[code]:
+                pending = True
+                i += size
+                continue
+            if pending and filled > begin:
+                out[filled] = 0x20
+                filled += 1
+            pending = False
+            for _ in range(size):
+                out[filled] = data[i]
+                filled += 1
+                i += 1
+        ends[row + 1] = filled
+
+
+def fold_marks(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of an Arrow UTF-8 buffer, every run of white space and punctuation one blank, none at either end."""
+    out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    _fold_marks(data, offsets, marks(), out, ends)
     return out[: ends[-1]], ends

@@ -315,7 +315,7 @@ def apply_gather(
     out, stay = np.flatnonzero(goes), np.flatnonzero(~goes)
     if len(out):
         gone = batch.take(out)
-        for name in ("duplicate_of", "band"):
+        for name in ("duplicate_of", "similarity", "band"):
             gone = set_column(gone, name, decided[name].take(pa.array(place[out])))
         drop(gone, [step.stage.reason] * len(out), step, outcome, index)
     return batch.take(stay), rows[stay]

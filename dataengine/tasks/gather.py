@@ -1,160 +1,246 @@
-"""The three phases of a gather: sketch each shard, match each range of the key space, cluster the matches.
+"""A gather's first two phases: sketch each shard, match each range of the key space. The third is in `tasks.cluster`.
 
-    kept.parquet ─ sketch ─> entries, range by range              one task a shard
-    entries of one range ─ match ─> edges (row, first row, band)  one task a range
-    edges ─ cluster ─> decisions: row, the row that stays, band   one task
+    kept.parquet ─ sketch ─> keys, range by range and band by band; sets of elements   one task a shard
+    keys of one range ─ match ─> buckets: rows that share a key                        one task a range
+    buckets, sets ─ cluster ─> decisions: row, the row that stays, similarity, band    one task
 
-A row of the lane is one number: shard index << 32 | row in the shard. All files are plain arrays (``.npy`` without
-objects, Arrow IPC), so that a later task maps just the part it needs. Memory: a match task holds one range, which
-`plan.SHARDS_PER_RANGE` bounds; the cluster task holds the edges of true candidates and one shard's ids at a time.
+A row of the lane is one number: shard index << 32 | row in the shard. All files are plain arrays, so that a later task
+maps just the part it needs. Memory: a sketch task holds the keys of one shard; a match task one band of one range, cut
+smaller where that is too much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from dataengine import shards
 from dataengine import stage as stages
 from dataengine.errors import StageError
-from dataengine.kernels.meet import components, edges
+from dataengine.kernels.meet import Buckets, buckets
+from dataengine.stage import Sketch
 from dataengine.tasks import PROCESSING, READING, Job, blank
 from dataengine.tasks.columns import FusedStep
 from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS
 from dataengine.tasks.rows import warm_up
 
 SHARD_BITS = np.int64(32)
+SAME = -1
+"""The band of rows that are the same throughout."""
+ENTRY_BYTES = 80
+"""Of memory that matching takes an entry: its key, check and row, and the work of `kernels.meet`."""
 
 
 def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """The keys of every row of one shard, as entries (band, key, check, row), those of one range of keys together."""
+    """What the stage says of every row of one shard: keys, those of one range and band together, sets and ranks."""
     spec = job.body["step"]
     stage = stages.load(spec["stage"])
     config = stage.config.model_validate(spec["config"])
-    keys, checks, rows, base = [], [], [], 0
     schema = shards.arrow_schema(job.body["reads"])
     warm_up([FusedStep(spec["step"], spec["lane"], stage, config)], job.body["reads"])
-    for number, batch in enumerate(
-        shards.read_batches(
-            job.folder(job.body["parent"]) / shards.KEPT, schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
-        )
-    ):
-        at(number, PROCESSING)
-        found = stage.function(shards.conform(batch, schema), config)
-        if found.keys.shape[0] != batch.num_rows or found.alone.shape != (batch.num_rows,):
-            raise StageError(f"gave keys of shape {found.keys.shape} for {batch.num_rows} rows", where=stage.name)
-        meets = np.flatnonzero(~found.alone)
-        keys.append(found.keys[meets])
-        if found.check is not None:
-            checks.append(found.check[meets])
-        rows.append(base + meets)
-        base += batch.num_rows
-        at(number + 1, READING)
-    write_entries(staging, keys, checks, rows, job.body["ranges"])
+    with SketchFiles(staging) as files:
+        for number, batch in enumerate(
+            shards.read_batches(
+                job.folder(job.body["parent"]) / shards.KEPT, schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
+            )
+        ):
+            at(number, PROCESSING)
+            found = stage.function(shards.conform(batch, schema), config)
+            if found.alone.shape != (batch.num_rows,):
+                raise StageError(f"gave a sketch of {len(found.alone)} rows for {batch.num_rows}", where=stage.name)
+            files.add(found)
+            at(number + 1, READING)
+        files.finish(job.body["ranges"])
     manifest = blank(job)
-    manifest.figures = {"rows_with_keys": float(sum(map(len, rows)))}
+    manifest.figures = {"rows": float(files.rows), "elements": float(files.elements)}
     return manifest
 
 
-def write_entries(
-    staging: Path, keys: list[np.ndarray], checks: list[np.ndarray], rows: list[np.ndarray], ranges: int
-) -> None:
-    """Put the entries of a range together and write them as arrays, with the offset of each range."""
-    bands = keys[0].shape[1] if keys else 1
-    key = np.concatenate(keys).reshape(-1) if keys else np.empty(0, np.uint64)
-    row = np.repeat(np.concatenate(rows) if rows else np.empty(0, np.int64), bands)
-    band = np.tile(np.arange(bands, dtype=np.uint16), len(key) // bands)
-    place = range_of(key, ranges)
-    order = np.argsort(place, kind="stable")
-    arrays = {"key": key, "row": row.astype(np.uint32), "band": band}
-    if checks:
-        arrays["check"] = np.concatenate(checks).reshape(-1)
-    for name, values in arrays.items():
-        np.save(staging / f"{name}.npy", values[order], allow_pickle=False)
-    np.save(
-        staging / "ranges.npy",
-        np.searchsorted(place[order], np.arange(ranges + 1)).astype(np.int64),
-        allow_pickle=False,
-    )
+class SketchFiles:
+    """Writes the sketches of one shard, batch after batch.
+
+    ``elements.bin`` and ``sets.npy`` hold the sets; ``rank.npy`` ranks; ``same.npy`` and ``key.npy`` the keys with
+    ``same_row.npy`` and ``key_row.npy``, cut by ``same_starts.npy`` (ranges + 1) and ``key_starts.npy`` (ranges * bands
+    + 1). What a stage does not give is not there.
+    """
+
+    def __init__(self, staging: Path) -> None:
+        self.staging, self.rows, self.elements = staging, 0, 0
+        self._same: list[np.ndarray] = []
+        self._same_rows: list[np.ndarray] = []
+        self._keys: list[np.ndarray] = []
+        self._key_rows: list[np.ndarray] = []
+        self._sizes: list[np.ndarray] = []
+        self._ranks: list[np.ndarray] = []
+        self._file = (staging / "elements.bin").open("wb")
+
+    def __enter__(self) -> SketchFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, found: Sketch) -> None:
+        """The sketch of the next rows."""
+        if found.same is not None:
+            rows = np.flatnonzero(~found.alone)
+            self._same.append(found.same[rows])
+            self._same_rows.append(self.rows + rows)
+        if found.keys is not None:
+            silent = found.alone if found.copies_only is None else found.alone | found.copies_only
+            rows = np.flatnonzero(~silent)
+            self._keys.append(found.keys[rows])
+            self._key_rows.append(self.rows + rows)
+        if found.elements is not None and found.sets is not None:
+            self._file.write(np.ascontiguousarray(found.elements).data)
+            self._sizes.append(np.diff(found.sets))
+            self.elements += len(found.elements)
+        if found.rank is not None:
+            self._ranks.append(found.rank)
+        self.rows += len(found.alone)
+
+    def finish(self, ranges: int) -> None:
+        """Write what is held, keys put together by range and band."""
+        self._file.close()
+        if self._sizes:
+            self._save("sets", np.concatenate([[0], *self._sizes]).cumsum())
+        else:
+            (self.staging / "elements.bin").unlink()
+        if self._ranks:
+            self._save("rank", np.concatenate(self._ranks))
+        if self._same:
+            same, rows = np.concatenate(self._same), np.concatenate(self._same_rows).astype(np.uint32)
+            order, starts = by_range(same[:, 0], ranges)
+            self._save("same", same[order])
+            self._save("same_row", rows[order])
+            self._save("same_starts", starts)
+        if self._keys:
+            self._entries(np.concatenate(self._keys), np.concatenate(self._key_rows).astype(np.uint32), ranges)
+
+    def _entries(self, keys: np.ndarray, rows: np.ndarray, ranges: int) -> None:
+        count, bands = keys.shape
+        sorted_by_range = [by_range(keys[:, band], ranges) for band in range(bands)]
+        sizes = np.stack([np.diff(starts) for _, starts in sorted_by_range], axis=1)  # (ranges, bands)
+        ends = np.concatenate([[0], sizes.ravel().cumsum()]).astype(np.int64)
+        key, row = np.empty(count * bands, np.uint64), np.empty(count * bands, np.uint32)
+        for band, (order, starts) in enumerate(sorted_by_range):
+            own_keys, own_rows = keys[:, band][order], rows[order]
+            for number in range(ranges):
+                place = slice(ends[number * bands + band], ends[number * bands + band + 1])
+                part = slice(starts[number], starts[number + 1])
+                key[place], row[place] = own_keys[part], own_rows[part]
+        self._save("key", key)
+        self._save("key_row", row)
+        self._save("key_starts", ends)
+
+    def _save(self, name: str, values: np.ndarray) -> None:
+        np.save(self.staging / f"{name}.npy", values, allow_pickle=False)
 
 
 def range_of(key: np.ndarray, ranges: int) -> np.ndarray:
-    """Which of `ranges` equal parts of the 64-bit key space each key is in."""
-    return ((key >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)).astype(np.int64)
+    """Which of `ranges` equal parts of the 64-bit key space each key is in; below 2^32 parts."""
+    return (key >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)
+
+
+def by_range(key: np.ndarray, ranges: int) -> tuple[np.ndarray | slice, np.ndarray]:
+    """An order that puts the keys of a range together, and where each range begins, int64 (ranges + 1,)."""
+    if ranges == 1:
+        return slice(None), np.array([0, len(key)], np.int64)
+    place = range_of(key, ranges).astype(np.uint16 if ranges < 1 << 16 else np.uint32)
+    order = np.argsort(place, kind="stable")
+    return order, np.searchsorted(place[order], np.arange(ranges + 1)).astype(np.int64)
 
 
 def match(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Rows that share a key in a band, as edges to the first of them, for one range of the key space."""
-    number = job.body["range"]
-    parts: dict[str, list[np.ndarray]] = {  # of a lane without a single task too
-        "key": [np.empty(0, np.uint64)],
-        "row": [np.empty(0, np.int64)],
-        "band": [np.empty(0, np.uint16)],
+    """Rows that share a key in a band, for one range of the key space: ``rows``, ``starts`` and ``band`` of buckets."""
+    indexes = [Path(place) for place in job.body["against"]]
+    folders = indexes + [job.folder(place) for place in job.body["sketches"]]
+    begins = np.int64(len(indexes)) << SHARD_BITS
+    rows, sizes, bands = [], [], []
+    for band, section in sections(folders, len(indexes), job.body["range"], job.body["ranges"],
+                                  job.body["memory"] // 3):
+        found = of_the_lane(buckets(*section), begins)
+        rows.append(found.rows)
+        sizes.append(np.diff(found.starts))
+        bands.append(np.full(len(sizes[-1]), band, np.int16))
+    empty = np.empty(0, np.int64)
+    arrays = {
+        "rows": np.concatenate([empty, *rows]),
+        "starts": np.concatenate([[0], *sizes]).cumsum().astype(np.int64),
+        "band": np.concatenate([empty.astype(np.int16), *bands]),
     }
-    for shard, place in enumerate(job.body["sketches"]):
-        folder = job.folder(place)
-        ranges = np.load(folder / "ranges.npy", allow_pickle=False)
-        section = slice(int(ranges[number]), int(ranges[number + 1]))
-        for name in ("key", "row", "band", "check"):
-            if (path := folder / f"{name}.npy").exists():
-                values = np.load(path, mmap_mode="r", allow_pickle=False)[section]
-                values = (
-                    (np.int64(shard) << SHARD_BITS) | values.astype(np.int64) if name == "row" else np.asarray(values)
-                )
-                parts.setdefault(name, []).append(values)
-    merged = {name: np.concatenate(values) for name, values in parts.items()}
-    found = edges(merged["key"], merged.get("check"), merged["row"], merged["band"])
-    arrays = {"row": found.right, "first": found.left, "band": merged["band"][found.index]}
     for name, values in arrays.items():
         np.save(staging / f"{name}.npy", values, allow_pickle=False)
     manifest = blank(job)
-    manifest.figures = {"entries": float(len(merged["key"])), "edges": float(len(found.right))}
+    manifest.figures = {"buckets": float(len(arrays["band"])), "rows_in_buckets": float(len(arrays["rows"]))}
     return manifest
 
 
-def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Connected components of all edges: for every row that goes, the row that stays, the first of its component."""
-    folders = [job.folder(place) for place in job.body["matches"]]
-    row, first, band = (
-        np.concatenate([np.load(folder / f"{name}.npy", allow_pickle=False) for folder in folders])
-        for name in ("row", "first", "band")
-    )
-    goes, stays, joined = components(first, row, band)
-    parents = job.body["parents"]
-    names = ids_of(job, parents, stays)
-    table = pa.table(
-        {"row": (goes & 0xFFFFFFFF).astype(np.int64), "band": joined.astype(np.int64), "duplicate_of": names}
-    )
-    with pa.OSFile(str(staging / "decisions.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    ranges = np.searchsorted(goes >> SHARD_BITS, np.arange(len(parents) + 1)).astype(np.int64)
-    np.save(staging / "ranges.npy", ranges, allow_pickle=False)
-    manifest = blank(job)
-    manifest.figures = {
-        "edges": float(len(row)),
-        "duplicates": float(len(goes)),
-        "clusters": float(len(np.unique(stays))),
-    }
-    return manifest
+def of_the_lane(found: Buckets, begins: np.int64) -> Buckets:
+    """The buckets without those that hold rows of indexes only, which are below `begins`."""
+    if not begins or not len(found.rows):
+        return found
+    sizes = np.diff(found.starts)
+    own = np.maximum.reduceat(found.rows, found.starts[:-1]) >= begins
+    return Buckets(found.rows[np.repeat(own, sizes)], np.concatenate([[0], sizes[own].cumsum()]))
 
 
-def ids_of(job: Job, parents: list[list[str]], rows: np.ndarray) -> pa.Array:
-    """The ids of these rows of the lane, reading the id column of one shard at a time."""
-    shard = rows >> SHARD_BITS
-    order = np.argsort(shard, kind="stable")
-    bounds = np.searchsorted(shard[order], np.arange(len(parents) + 1))
-    parts: list[pa.Array] = [pa.array([], pa.string())]
-    for index, place in enumerate(parents):
-        wanted = order[bounds[index] : bounds[index + 1]]
-        if len(wanted):
-            batches = shards.read_batches(job.folder(place) / shards.KEPT, columns=["id"], max_rows=1 << 20)
-            ids = pa.chunked_array([batch.column(0) for batch in batches], pa.string())
-            parts.append(ids.take(pa.array(rows[wanted] & 0xFFFFFFFF)).combine_chunks())
-    back = np.empty(len(rows), np.int64)
-    back[order] = np.arange(len(rows))
-    return pa.concat_arrays(
-        [part if isinstance(part, pa.Array) else pa.concat_arrays(part.chunks) for part in parts]
-    ).take(pa.array(back))
+Section = tuple[np.ndarray, np.ndarray | None, np.ndarray]
+"""Keys, checks and rows of entries that can meet."""
+
+
+def sections(
+    folders: list[Path], indexes: int, number: int, ranges: int, memory: int
+) -> Iterator[tuple[int, Section]]:
+    """The entries of range `number` of all sketches, band by band, no more at a time than `memory` bytes hold.
+
+    The first `indexes` folders are parts of indexes: their keys are sorted within a band, not cut into ranges.
+    """
+    for kind in ("same", "key"):
+        loaded = [
+            (shard, *(np.load(folder / f"{kind}{part}.npy", mmap_mode="r", allow_pickle=False) for part in
+             ("", "_row", "_starts")))
+            for shard, folder in enumerate(folders)
+            if (folder / f"{kind}.npy").exists()
+        ]
+        if not loaded:
+            continue
+        last, *_, ends = loaded[-1]  # of the lane itself, if any row of the lane has such keys
+        bands = (len(ends) - 1) // (1 if last < indexes else ranges)
+        for band in range(bands):
+            place = number * bands + band
+            whole = [
+                (np.int64(shard) << SHARD_BITS, key, row,
+                 sorted_part(key, starts[band], starts[band + 1], number, ranges) if shard < indexes
+                 else slice(starts[place], starts[place + 1]))
+                for shard, key, row, starts in loaded
+            ]
+            parts = -(-sum(part.stop - part.start for *_, part in whole) * ENTRY_BYTES // memory) or 1
+            for part in range(parts):
+                yield SAME if kind == "same" else band, _section(whole, ranges * parts, number * parts + part)
+
+
+def sorted_part(key: np.ndarray, start: int, end: int, number: int, ranges: int) -> slice:
+    """Where among the sorted keys ``key[start:end]`` those of range `number` are."""
+    own = key[start:end] if key.ndim == 1 else key[start:end, 0]
+    lows = [-(-(edge << 32) // ranges) << 32 for edge in (number, number + 1)]  # the least key of a range
+    first, last = (int(np.searchsorted(own, np.uint64(low))) if low < 1 << 64 else len(own) for low in lows)
+    return slice(int(start) + first, int(start) + last)
+
+
+def _section(whole: list[tuple[np.int64, np.ndarray, np.ndarray, slice]], ranges: int, number: int) -> Section:
+    """The entries of one range, of all sketches together."""
+    keys, checks, rows = [], [], []
+    for base, all_keys, all_rows, part in whole:
+        key, row = all_keys[part], all_rows[part]
+        first = key if key.ndim == 1 else key[:, 0]
+        here = range_of(first, ranges) == number
+        if not here.all():
+            key, row, first = key[here], row[here], first[here]
+        keys.append(np.asarray(first))
+        rows.append(base | row.astype(np.int64))
+        if key.ndim > 1:
+            checks.append(np.asarray(key[:, 1]))
+    return np.concatenate(keys), np.concatenate(checks) if checks else None, np.concatenate(rows)

@@ -136,17 +136,14 @@ def load_steps(job: Job) -> list[FusedStep]:
 
 
 def load_decisions(job: Job) -> dict[str, Any]:
-    """Which rows of this shard go, and for whom: arrays ``row``, ``duplicate_of``, ``band``, sorted by row."""
+    """Which rows of this shard go, and for whom: arrays ``row``, ``duplicate_of``, ``similarity``, ``band``, by row."""
     folder = job.folder(job.body["cluster"])
     ranges = np.load(folder / "ranges.npy", allow_pickle=False)
     first, end = (int(ranges[job.body["shard"] + offset]) for offset in (0, 1))
     with pa.memory_map(str(folder / "decisions.arrow")) as source:
         table = pa.ipc.open_file(source).read_all().slice(first, end - first)
-        return {
-            "row": table["row"].to_numpy(),
-            "band": table["band"].combine_chunks(),
-            "duplicate_of": table["duplicate_of"].combine_chunks(),
-        }
+        columns = {name: table[name].combine_chunks() for name in ("duplicate_of", "similarity", "band")}
+        return {"row": table["row"].to_numpy()} | columns
 
 
 def warm_up(steps: list[FusedStep], columns: Mapping[str, str]) -> None:

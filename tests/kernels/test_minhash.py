@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine.kernels import minhash
-from dataengine.kernels.minhash import BLOCK, EMPTY, band_keys, lower, permutations, signatures, sketch
-from dataengine.kernels.shingles import FOLD, shingles, words
+from dataengine.kernels.minhash import BLOCK, EMPTY, band_keys, keys_of, lower, permutations, signatures
+from dataengine.kernels.sets import sets_of
 
 
 def buffer(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -20,11 +19,16 @@ def buffer(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def signed(texts: list[str], count: int = 16, ngram: int = 3, seed: int = 0, function=signatures) -> np.ndarray:
-    data, offsets = buffer(texts)
+    found = sets_of(*buffer(texts), ngram=ngram)
     out = np.empty((len(texts), count), np.uint32)
     with np.errstate(over="ignore"):
-        function(data, offsets, ngram, *permutations(count, seed), FOLD, out)
+        function(found.elements, found.starts, *permutations(count, seed), out)
     return out
+
+
+def keys_and_counts(texts: list[str], ngram: int = 5, **more: int) -> tuple[np.ndarray, np.ndarray]:
+    found = sets_of(*buffer(texts), ngram=ngram)
+    return keys_of(found.elements, found.starts, **more), found.counts
 
 
 def vocabulary(size: int, seed: int) -> list[str]:
@@ -72,13 +76,12 @@ def test_a_signature_is_the_least_value_of_each_permutation(count):
 
 
 def test_a_long_document_is_signed_as_a_whole():
-    """Blocks overlap by the words that n-grams need: the answer is that of all shingles at once."""
+    """Blocks make no difference: the answer is that of all shingles at once."""
     text = " ".join(vocabulary(3 * BLOCK + 17, 1))
-    data, _ = buffer([text])
-    hashes, out = np.empty(4 * BLOCK, np.uint64), np.empty(4 * BLOCK, np.uint32)
-    count, _ = words(data, 0, len(data), FOLD, hashes)
+    elements = sets_of(*buffer([text]), ngram=5).elements
+    assert len(elements) == 3 * BLOCK + 13
     signature = np.full(16, EMPTY, np.uint32)
-    lower(out, shingles(hashes, count, 5, out), *permutations(16, 0), signature)
+    lower(elements, len(elements), *permutations(16, 0), signature)
     assert signed([text], ngram=5)[0].tolist() == signature.tolist()
 
 
@@ -91,20 +94,9 @@ def test_neither_order_nor_neighbours_nor_repetition_of_ngrams_matter():
     assert signed([f"{cycle} {cycle} one two"])[0].tolist() == signed([f"{cycle} {cycle} {cycle} one two"])[0].tolist()
 
 
-def test_short_documents_have_one_shingle_and_empty_ones_none():
-    found = signed(["a b", "A, b!", "a c", "b a", "", " ...\x00"], ngram=5)
-    assert found[0].tolist() == found[1].tolist()
-    assert len({tuple(row) for row in found[[0, 2, 3]].tolist()}) == 3
-    assert (found[4:] == EMPTY).all()
-    _, counts = sketch(*buffer(["a b", "", "one two three four five six"]), ngram=5, bands=2, rows=2)
-    assert counts.tolist() == [2, 0, 6]
-
-
-def test_a_slice_of_a_buffer_gives_the_sketch_of_its_rows():
-    data, offsets = buffer(["zero zero", "one two three", "four five six seven"])
-    keys, counts = sketch(data, offsets, ngram=2, bands=3, rows=2)
-    part, part_counts = sketch(data, offsets[1:], ngram=2, bands=3, rows=2)
-    assert part.tolist() == keys[1:].tolist() and part_counts.tolist() == counts[1:].tolist()
+def test_documents_shorter_than_an_ngram_have_no_shingles():
+    found = signed(["a b", "", " ...\x00", "one two three four five"], ngram=5)
+    assert (found[:3] == EMPTY).all() and not (found[3] == EMPTY).any()
 
 
 def test_permutations_are_odd_and_follow_from_the_seed():
@@ -144,7 +136,7 @@ def test_pairs_meet_as_often_as_theory_says(similarity):
     texts, exact = families(1500, similarity, seed=int(similarity * 100))
     met, expected = np.zeros(len(exact)), 1 - (1 - exact**8) ** 14
     for seed in range(2):
-        keys, _ = sketch(*buffer(texts), ngram=5, bands=14, rows=8, seed=seed)
+        keys, _ = keys_and_counts(texts, bands=14, rows=8, seed=seed)
         met += (keys[::2] == keys[1::2]).any(axis=1) / 2
     # the two seeds share their pairs; the error of the mean is at most that of one seed
     error = np.sqrt((expected * (1 - expected)).sum()) / len(exact)
@@ -153,16 +145,5 @@ def test_pairs_meet_as_often_as_theory_says(similarity):
 
 def test_strangers_do_not_meet():
     texts = [" ".join(f"{n}q{i}" for i in range(80)) for n in range(2000)]
-    keys, _ = sketch(*buffer(texts), ngram=5, bands=14, rows=8)
+    keys, _ = keys_and_counts(texts, bands=14, rows=8)
     assert all(len(set(keys[:, band].tolist())) == 2000 for band in range(14))
-
-
-def test_a_document_of_ten_megabytes_without_a_space_is_one_word():
-    keys, counts = sketch(*buffer(["x" * 10_000_000, "y" * 10_000_000]), ngram=5, bands=2, rows=2)
-    assert counts.tolist() == [1, 1] and not (keys[0] == keys[1]).any()
-
-
-def test_block_is_larger_than_any_ngram_allowed():
-    from dataengine.stages.dedup.minhash import Config
-
-    assert Config.model_fields["ngram"].metadata[-1].le < minhash.BLOCK

@@ -1,47 +1,77 @@
-"""Keep the first of all rows whose text is the same (128-bit XXH3 of its bytes).
+"""Keep one of all rows whose text is the same (128-bit XXH3 of its bytes).
 
 Rows meet if all 128 bits agree: the chance of one false merge among a billion rows is below 10^-20. ``normalized`` sees
-through letter case and white space: the text is lower-cased (Unicode's simple mapping), every run of white space
-becomes one blank. Punctuation counts, so that ``a+b`` and ``a-b`` stay two texts. ``url`` compares addresses as they
-are written. Rows without text, or of white space only, are no duplicates of one another.
+through letter case (Unicode's simple mapping), composed and decomposed letters (NFC; not in texts with more than 30
+combining marks in a row), and white space and punctuation (Unicode's categories P), every run of which becomes one
+blank. Symbols count, so that ``a+b`` and ``a=b`` stay two texts. ``url`` compares addresses in one form of their many
+spellings: scheme http or https, ``www.``, default ports, fragments, slashes at the end, the order of parameters and
+those that only track make no difference. Rows without text, or of white space only (normalized: of punctuation too),
+are no duplicates of one another.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dataengine.stage import Sketch, StageConfig, gather
+from dataengine.stage import Sketch, gather
+from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 
-class Config(StageConfig):
+class Config(DedupConfig):
     of: Literal["text", "normalized", "url"] = "text"
-    """What must be the same: the text byte for byte, the text but for case and white space, or the address."""
+    """What must be the same: the text byte for byte, its letters, digits and symbols, or the address."""
 
 
-def column(config: Config) -> tuple[str, ...]:
-    return ("url",) if config.of == "url" else ("text",)
+def column(config: Config) -> str:
+    return "url" if config.of == "url" else "text"
 
 
-@gather(reads=column, reason="exact_duplicate", version=1)
+@gather(
+    reads=lambda config: reads(config, column(config)),
+    reason="exact_duplicate",
+    version=2,
+    alike=lambda config: {"of": config.of},
+    check=check,
+)
 def exact(batch: pa.RecordBatch, config: Config) -> Sketch:
     import pyarrow.compute as pc
 
     from dataengine.kernels.buffers import utf8
 
-    values = batch.column(column(config)[0])
+    values = batch.column(column(config))
     blank = pc.fill_null(pc.utf8_is_space(values), True).to_numpy(zero_copy_only=False)
     if config.of == "normalized":
-        from dataengine.kernels.spaces import fold_spaces
+        from dataengine.kernels.spaces import fold_marks
 
-        data, offsets = fold_spaces(*utf8(pc.utf8_lower(values)))
+        data, offsets = fold_marks(*utf8(composed(pc.utf8_lower(values))))
+    elif config.of == "url":
+        import pyarrow as pa
+
+        from dataengine.stages.dedup._url import canonical
+
+        data, offsets = utf8(pa.array([canonical(url or "") for url in values.to_pylist()], pa.string()))
     else:
         data, offsets = utf8(values)
-    words = digests(data, offsets)
-    return Sketch(keys=words[:, :1], alone=blank | (offsets[1:] == offsets[:-1]), check=words[:, 1:])
+    alone = blank | (offsets[1:] == offsets[:-1])
+    return Sketch(alone=alone, same=digests(data, offsets), rank=rank(batch, config))
+
+
+def composed(values: pa.Array) -> pa.Array:
+    """Texts in Unicode's form NFC, but for those with more than 30 combining marks in a row, which no language has:
+    sorting a run of marks takes quadratic time.
+    """
+    import pyarrow.compute as pc
+
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    hostile = pc.match_substring_regex(values, r"\p{M}{31}")
+    if not pc.any(hostile).as_py():
+        return pc.utf8_normalize(values, form="NFC")
+    return pc.if_else(hostile, values, pc.utf8_normalize(pc.if_else(hostile, "", values), form="NFC"))
 
 
 def digests(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:

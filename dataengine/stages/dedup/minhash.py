@@ -1,38 +1,58 @@
-"""Keep the first of every cluster of near-duplicate texts: MinHash with LSH bands over word n-grams (Broder 1997).
+"""Remove near-duplicate texts: candidates by MinHash with LSH bands (Broder 1997), verified by their true similarity.
 
-Two texts whose sets of n-grams have Jaccard similarity s meet with probability ``1 - (1 - s^rows)^bands``. The default,
-FineWeb's 14 bands of 8 (arXiv:2406.17557), gives 56 % at s = 0.7, 92 % at 0.8 and 99.9 % at 0.9. Clusters are chains:
-rows that never met themselves go together if others link them.
+Two texts are compared by the Jaccard similarity of their sets of n-grams. A text goes only if its similarity with one
+that *stays* reaches `threshold`: texts come in the order of `keep`, each is compared with those that stay so far. So
+chains of near-copies do not drift, and nothing goes without a partner in the result. `clusters = "components"` ties all
+similar pairs together instead and keeps one of each cluster, as other tools do; `verify = false` takes the word of the
+bands.
+
+Texts of similarity s become candidates with probability ``1 - (1 - s^rows)^bands``. Verified, bands and rows are those
+that find 99 % of the pairs just at the threshold with few false ones to compare: at 0.8 16 bands of 6. Unverified, they
+are those that err least on either side of it. Similarity is of 32-bit hashes of n-grams, each counted once.
 
 Words are runs of ASCII letters and digits, in lower case, and of other letters; punctuation and white space only divide
-them; scripts without spaces give one word per character. A text of fewer than `ngram` words is one n-gram of all its
-words; a text without words is never a duplicate.
+them; scripts without spaces give one word per character. Texts with the same words in the same order are copies; one
+so short that a single other n-gram falls below the threshold (at 0.8 and 5-grams: of fewer than 8 words) is compared
+in no other way. A text without words is never a duplicate.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from dataengine.stage import Sketch, StageConfig, gather
+from dataengine.stage import Choice, Sketch, gather
+from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SURE = 0.99
+"""The share of pairs just at the threshold that verified bands must find."""
 
-class Config(StageConfig):
+
+class Config(DedupConfig):
+    """What is compared, and what is similar enough."""
+
     ngram: int = Field(5, ge=1, le=100)
-    """Words in an n-gram."""
-    bands: int = Field(14, ge=1, le=10_000)
-    """Bands: rows that agree in all values of one band meet."""
-    rows: int = Field(8, ge=1, le=1_000)
+    """Words, or characters, in an n-gram."""
+    of: Literal["words", "characters"] = "words"
+    """What n-grams are made of. Characters: ASCII letters in lower case, white space folded to single blanks."""
+    threshold: float = Field(0.8, gt=0, lt=1)
+    """The Jaccard similarity from which texts are duplicates. Bands and rows follow from it if they are not given."""
+    verify: bool = True
+    """Compare candidates by their true similarity; if not, meeting in one band is enough."""
+    clusters: Literal["greedy", "components"] = "greedy"
+    """A text goes only for a text that stays ("greedy"), or whatever similar pairs tie together is one cluster."""
+    bands: int | None = Field(None, ge=1, le=10_000)
+    """Bands: texts that agree in all values of one band are candidates."""
+    rows: int | None = Field(None, ge=1, le=1_000)
     """MinHash values in a band."""
-    threshold: float | None = Field(None, gt=0, lt=1)
-    """Instead of `bands` and `rows`: the Jaccard similarity from which texts shall meet; both follow from it."""
     hashes: int = Field(128, ge=2, le=1_024)
-    """With `threshold`: the most MinHash values to spend on a text, in all bands together."""
+    """Where bands and rows follow from the threshold: the most MinHash values to spend on a text."""
     seed: int = 0
     """Chooses the permutations. Another seed errs on other pairs."""
 
@@ -40,30 +60,75 @@ class Config(StageConfig):
     @classmethod
     def derive(cls, given: Any) -> Any:
         """Bands and rows from the threshold, so that a plan shows, and its address holds, what will be used."""
-        if not isinstance(given, dict) or not isinstance(given.get("threshold"), int | float):
+        if not isinstance(given, dict):
             return given
-        threshold, hashes = given["threshold"], given.get("hashes", 128)
-        if not 0 < threshold < 1 or not isinstance(hashes, int) or not 2 <= hashes <= 1_024:
-            return given  # said better by the fields themselves
-        bands, rows = best_bands(float(threshold), hashes)
-        for name, value in (("bands", bands), ("rows", rows)):
-            if given.get(name, value) != value:
-                raise ValueError(
-                    f"{name} = {given[name]} beside threshold = {threshold}, which makes it {value}:"
-                    " give bands and rows, or a threshold, not both"
-                )
+        # what this returns is no longer JSON to pydantic, and in strict mode only JSON's lists are tuples
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        bands, rows = given.get("bands"), given.get("rows")
+        if (bands is None) != (rows is None):
+            raise ValueError("bands and rows go together: give both, or neither and let them follow from the threshold")
+        threshold, hashes = given.get("threshold", 0.8), given.get("hashes", 128)
+        numbers = isinstance(threshold, int | float) and isinstance(hashes, int)
+        if bands is not None or not numbers or not (0 < threshold < 1 and 2 <= hashes <= 1_024):
+            return given  # wrong values are better said by the fields themselves
+        derive = sure_bands if given.get("verify", True) else best_bands
+        bands, rows = derive(float(threshold), hashes)
         return {**given, "bands": bands, "rows": rows}
 
+    @property
+    def least(self) -> int:
+        """Words of the shortest text that can be similar without being a copy: k n-grams of k + 1 must reach it."""
+        return self.ngram - 1 + ceil(self.threshold / (1 - self.threshold) - 1e-9)
 
-@gather(reads=("text",), reason="near_duplicate", version=1)
+
+def alike(config: Config) -> dict[str, Any]:
+    """What two corpora must have in common to be compared."""
+    names = ("ngram", "of", "bands", "rows", "seed", "verify", "least")
+    return {name: getattr(config, name) for name in names}
+
+
+def choice(config: Config) -> Choice:
+    return Choice(config.threshold if config.verify else None, config.clusters == "components")
+
+
+@gather(
+    reads=lambda config: reads(config, "text"),
+    reason="near_duplicate",
+    version=2,
+    choice=choice,
+    alike=alike,
+    check=check,
+)
 def minhash(batch: pa.RecordBatch, config: Config) -> Sketch:
     from dataengine.kernels.buffers import utf8
-    from dataengine.kernels.minhash import sketch
+    from dataengine.kernels.minhash import keys_of
+    from dataengine.kernels.sets import sets_of
 
-    keys, words = sketch(
-        *utf8(batch.column("text")), ngram=config.ngram, bands=config.bands, rows=config.rows, seed=config.seed
+    assert config.bands is not None and config.rows is not None, "both follow from the threshold"
+    found = sets_of(
+        *utf8(batch.column("text")), ngram=config.ngram, of_words=config.of == "words", least=config.least
     )
-    return Sketch(keys=keys, alone=words == 0)
+    return Sketch(
+        alone=found.counts == 0,
+        same=found.same,
+        keys=keys_of(found.elements, found.starts, bands=config.bands, rows=config.rows, seed=config.seed),
+        copies_only=found.counts < config.least,
+        elements=found.elements if config.verify else None,
+        sets=found.starts if config.verify else None,
+        rank=rank(batch, config),
+    )
+
+
+@cache
+def sure_bands(threshold: float, hashes: int) -> tuple[int, int]:
+    """(bands, rows) that find `SURE` of the pairs at the threshold: the most rows that can, and no band more than that
+    takes. More rows make fewer false candidates, fewer bands less to do. With too few hashes the surest there is.
+    """
+    for rows in range(hashes, 0, -1):
+        for bands in range(1, hashes // rows + 1):
+            if 1 - (1 - threshold**rows) ** bands >= SURE:
+                return bands, rows
+    return hashes, 1
 
 
 @cache
