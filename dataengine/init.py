@@ -342,7 +342,7 @@ def _fields(text: str, url: str) -> list[Setting]:
 
 def _extract(lane: str) -> str:
     return _table(f"[[data.{lane}]]", "HTML becomes text: the main content, without menus and footers", [
-        ("stage", '"extract.html"', "decodes the page by the rules of the web, adds `text` and `title`"),
+        ("stage", '"extract.html"', "decodes the page by the rules of the web, adds `text`, `title`, `published`"),
     ])
 
 

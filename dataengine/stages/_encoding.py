@@ -19,6 +19,14 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_MARKS = tuple(mark for mark, _ in _BOMS)
+
+_SIGNATURES = (b"%PDF-", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"\xff\xd8\xff", b"PK\x03\x04", b"\x1f\x8b\x08", 
+               b"OggS\0", b"\x7fELF",
+               b"BZh91AY", b"7z\xbc\xaf\x27\x1c", b"wOFF", b"wOF2", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+"""How files begin that are never text."""
+_CONTROLS = bytes(byte for byte in range(1, 32) if byte not in b"\t\n\v\f\r\x1b") + b"\x7f"
+
 _WEB_NAMES = {
     # The standard reads many labels as a superset of what they say; Python takes them at their word.
     "ascii": "cp1252", "iso8859-1": "cp1252", "latin-1": "cp1252", "iso8859-9": "cp1254", "tis-620": "cp874",
@@ -71,6 +79,39 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str, float]:
     if "\0" in text[:_SAMPLE] and (wide := _wide(data)):
         return _replacing(data, wide)
     return text, "utf-8", 0.0
+
+
+def is_plain_utf8(data: bytes) -> bool:
+    """Whether `decode` would take these bytes as they are, whatever is declared.
+
+    That is UTF-8 without a byte order mark, without NUL near its beginning, and without the escapes of seven-bit
+    encodings. Arrow checks it without making a string.
+    """
+    import pyarrow as pa
+
+    if data.startswith(_MARKS) or data.find(b"\0", 0, 4096) >= 0:
+        return False
+    if data.isascii():
+        return b"\x1b" not in data and b"~{" not in data
+    ends = len(data).to_bytes(4, "little")
+    column = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(4) + ends), pa.py_buffer(data))
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def looks_binary(data: bytes, content: bytes) -> bool:
+    """Whether the bytes of a file, and the UTF-8 that was made of them, are no text: an image, an archive, noise.
+
+    Control characters give noise away: a tenth of random bytes. NUL is not counted; damaged text may hold many.
+    """
+    if data.startswith(_SIGNATURES):
+        return True
+    sample = content[:16_384]
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls > 8 and controls > 0.02 * len(sample)
 
 
 def declared_in(html: bytes) -> str | None:

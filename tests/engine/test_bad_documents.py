@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +167,10 @@ PAGES = {
     "less": ("<" * 1_000_000, "<"),
     "nul": ("\0" * 500_000 + "<p>behind</p>", "behind"),
     "svg": ("<svg>" * 50_000 + "drawn", "drawn"),
+    "bodies": ("".join(f"<body a{n}=1>" for n in range(100_000)) + "said", "said"),
+    "roots": ("".join(f"<html a{n}=1>" for n in range(100_000)) + "said", "said"),
 }
 """Name -> a page, and text that must be found in it; None where it is longer than the stage takes."""
-
-STALLING = {
-    "bodies": "".join(f"<body a{n}=1>" for n in range(100_000)),
-    "roots": "".join(f"<html a{n}=1>" for n in range(100_000)),
-}
-"""Pages that keep the parser busy for minutes: each tag's attributes are compared with all before."""
 
 PAGE_RECIPE = """
 name = "pages"
@@ -215,14 +210,6 @@ def test_hostile_pages_give_their_text_and_leave_their_neighbours_alone(tmp_path
     kept, lost = extract(tmp_path, {name: page for name, (page, _) in PAGES.items()}, deadline=20)
     assert lost == {"script": "too_large"}
     assert {name: words for name, (_, words) in PAGES.items() if words and words not in kept[name]} == {}
-
-
-@pytest.mark.slow
-def test_pages_that_stall_the_parser_are_quarantined_at_the_deadline(tmp_path: Path) -> None:
-    started = time.monotonic()
-    kept, lost = extract(tmp_path, STALLING, deadline=2)
-    assert (kept, lost) == ({}, dict.fromkeys(STALLING, "timeout"))
-    assert time.monotonic() - started < 120
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine.stages._encoding import declared_in, decode, web_encoding
+from dataengine.stages._encoding import declared_in, decode, is_plain_utf8, looks_binary, web_encoding
 
 SENTENCES = {
     "cp1252": "“Les élèves français étaient très fâchés”, a dit le garçon à sa mère. Où est-il allé ?",
@@ -91,3 +93,18 @@ def test_labels_mean_what_the_web_means() -> None:
     assert [
         web_encoding(label) for label in ("ISO-8859-1", " 'gb2312' ", "x-sjis", "us-ascii", "nonsense", "", None)
     ] == ["cp1252", "gb18030", "cp932", "cp1252", None, None, None]
+
+
+@settings(deadline=None)  # the first call imports Arrow
+@given(st.binary(max_size=60) | st.text().map(str.encode), st.none() | st.sampled_from(["cp1252", "iso-2022-jp", "hz"]))
+def test_plain_utf8_is_what_decoding_would_leave_as_it_is(data: bytes, declared: str | None) -> None:
+    if is_plain_utf8(data):
+        assert decode(data, declared)[0].encode() == data
+
+
+def test_noise_and_other_kinds_of_files_look_binary_and_damaged_text_does_not() -> None:
+    noise = random.Random(3).randbytes(5000)
+    assert looks_binary(noise, decode(noise)[0].encode())
+    assert looks_binary(b"%PDF-1.7 text", b"%PDF-1.7 text")
+    for text in (b"", b"\0" * 1000 + b"text", b"a\x01b", "Übergröße".encode() * 100, b"line\r\n\tline\f"):
+        assert not looks_binary(text, text)

@@ -1,13 +1,17 @@
-"""HTML to text: the main content of a page, by resiliparse (Bevendorff et al., ECIR 2018), and its title.
+"""HTML to text: the main content of a page with its structure, by an extractor of our own; title, date and language.
 
-Pages are decoded as browsers do it: byte order mark, HTTP header (column ``http_charset``, where there is one),
-``<meta>``, then a guess. Comments, captions from ``alt`` and bylines are left out by default: on 646 pages with known
-main content (article-extraction-benchmark, readability, trafilatura) that raised F1 by 2 to 3 points.
+A page is decoded as browsers do it: byte order mark, HTTP header (column ``http_charset``, where there is one),
+``<meta>``, then a guess. It is read in one linear pass into a flat tree (`kernels.tree`), whatever its shape, and cut
+into blocks of text. Two rounds of gradient-boosted trees then say of each block how likely it belongs to the main
+content: the first from its length, links, punctuation, tags, words of class names and of text, its neighbours and the
+elements around it; the second from all that and what the first said of the surroundings; the mean of both counts.
+They were learnt (`benchmarks/learn_extraction.py`) from the development half of three public sets of pages with known
+content: article-extraction-benchmark (MIT), readability test pages and trafilatura's evaluation set (both Apache-2.0).
+Only the weights are in the package.
 
-A page that would take a parser more than linear time (256 open elements, 1,000 attributes of one tag; the highest of
-646 real pages were 48 and 64) is not refused, as its text may well be good: its tags are stripped in one pass, without
-looking for the main content, and ``extractor`` says ``linear`` instead of ``resiliparse``.
-A page without text has text ``""``.
+The text keeps paragraphs (with a blank line between), ``# `` headings, ``- `` and ``1. `` items, rows of tables with
+`` | `` between cells, line breaks, and ``<pre>`` to the letter. MathML, MathJax, KaTeX and images of formulas become
+LaTeX between ``$``. Scripts, and what is hidden, are left out. A page without text has text ``""``.
 """
 
 from __future__ import annotations
@@ -22,15 +26,11 @@ from dataengine.stage import StageConfig, at_row, map
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_DEPTH = 256
-MAX_ATTRIBUTES = 1000
-"""resiliparse compares each attribute of a tag with all before it: 50,000 took 6 seconds."""
-MAX_OPTIONS = 5000
-"""The same for the options of one ``<select>``: 50,000 took 11 seconds."""
-MAX_MEAN_DEPTH = 48
-"""resiliparse's time grows with elements x depth: 50,000 paragraphs at depth 250 took 5 seconds."""
-SMALL_WORK = 200_000
-"""A sum of depths below which the mean does not matter: about 0.1 seconds."""
+    from dataengine.stages.extract._html_metadata import Metadata
+
+MAX_BLOCKS = 50_000
+"""Blocks of text of a page that the model looks at, which takes 8 µs and 1.5 kB each. Of longer pages, such as tables
+of 60,000 rows, all visible text is kept; the longest of 646 real pages had 2,734."""
 
 
 class Config(StageConfig):
@@ -40,6 +40,14 @@ class Config(StageConfig):
     """Whether to keep what looks like readers' comments."""
     links: bool = False
     """Whether to write link targets behind the links."""
+    headings: bool = True
+    """Whether to write `#` signs before headings, as Markdown does."""
+    lists: bool = True
+    """Whether to write `- ` or `1. ` before the items of lists."""
+    tables: bool = True
+    """Whether to write the cells of a table's row on one line, with ` | ` between."""
+    fences: bool = False
+    """Whether to write lines of three backticks around preformatted text."""
     max_bytes: int = Field(20_000_000, ge=1)
     """Longest page that is looked at; longer ones are quarantined as too_large."""
     max_replaced: float = Field(0.05, ge=0, le=1)
@@ -47,88 +55,75 @@ class Config(StageConfig):
 
 
 @map(
-    reads=["html"], adds={"text": "string", "title": "string", "extractor": "string"}, version=1,
-    refuses=("too_large", "bad_encoding"),
+    reads=["html"], adds={"text": "string", "title": "string", "published": "string", "html_language": "string",
+                          "extractor": "string"}, version=2,
+    refuses=("too_large", "bad_encoding", "not_text"),
 )
 def html(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
     import pyarrow as pa
 
-    from dataengine.stages._encoding import declared_in, decode
+    from dataengine.stages.extract._html_metadata import Metadata
 
-    pages = batch["html"]
-    charsets = batch["http_charset"] if "http_charset" in batch.schema.names else None
-    texts, titles, extractors, refused = [], [], [], []
+    pages, names = batch["html"], batch.schema.names
+    charsets = batch["http_charset"] if "http_charset" in names else None
+    urls = batch["url"] if "url" in names else None
+    texts: list[str] = []
+    extractors: list[str | None] = []
+    said: list[Metadata] = []
+    refused: list[str | None] = []
     for row in range(batch.num_rows):
         at_row(row)
-        text, title, extractor, reason = "", None, None, None
+        text, extractor, metadata = "", None, Metadata(None, None, None)
         page = pages[row].as_py() or b""
-        if len(page) > config.max_bytes:
-            reason = "too_large"
-        else:
-            declared = charsets[row].as_py() if charsets is not None else None
-            source, _, replaced = decode(page, declared or declared_in(page))
-            if replaced > config.max_replaced:
-                reason = "bad_encoding"
-            else:
-                text, title, extractor = extract(source, config)
+        content, reason = utf8_content(page, charsets[row].as_py() if charsets is not None else None, config)
+        if reason is None:
+            text, extractor, metadata = extract(content, config, urls[row].as_py() if urls is not None else None)
         texts.append(text)
-        titles.append(title)
         extractors.append(extractor)
+        said.append(metadata)
         refused.append(reason)
     return {
-        "text": pa.array(texts, pa.string()), "title": pa.array(titles, pa.string()),
-        "extractor": pa.array(extractors, pa.string()), "refused": refused,
+        "text": pa.array(texts, pa.string()),
+        "title": pa.array([of.title for of in said], pa.string()),
+        "published": pa.array([of.published for of in said], pa.string()),
+        "html_language": pa.array([of.language for of in said], pa.string()),
+        "extractor": pa.array(extractors, pa.string()),
+        "refused": refused,
     }
 
 
-def extract(source: str, config: Config) -> tuple[str, str | None, str]:
-    """(text, title or None, name of the engine that made the text) of one page."""
-    content = source.encode("utf-8", "replace")
-    if too_deep(content):
-        text, title = strip_tags(content)
-        return text, title, "linear"
-    from resiliparse.extract.html2text import extract_plain_text
-    from resiliparse.parse.html import HTMLTree
+def utf8_content(page: bytes, charset: str | None, config: Config) -> tuple[bytes, str | None]:
+    """(the page in UTF-8, why it is refused or None)."""
+    from dataengine.stages._encoding import declared_in, decode, is_plain_utf8, looks_binary
 
-    tree = HTMLTree.parse_from_bytes(content, "utf-8")
-    text = extract_plain_text(
-        tree, main_content=config.main_content, comments=config.comments, links=config.links, alt_texts=False,
-        post_meta=False,
-    )
-    return text, _one_line(tree.title or ""), "resiliparse"
+    if len(page) > config.max_bytes:
+        return b"", "too_large"
+    content, replaced = page, 0.0
+    if not is_plain_utf8(page):
+        text, _, replaced = decode(page, charset or declared_in(page))
+        content = text.encode("utf-8", "replace")
+    if looks_binary(page, content):
+        return b"", "not_text"
+    return content, "bad_encoding" if replaced > config.max_replaced else None
 
 
-def too_deep(content: bytes) -> bool:
-    """Whether building a tree of this page, or walking it, would take more than linear time."""
+def extract(content: bytes, config: Config, url: str | None = None) -> tuple[str, str, Metadata]:
+    """(text, how it was found, metadata) of a page in UTF-8.
+
+    How is ``blocks``: the model chose blocks of the page; or ``all``: all visible text was kept.
+    """
     import numpy as np
 
-    from dataengine.kernels import markup
+    from dataengine.kernels import page_text
+    from dataengine.stages.extract import _html_page
+    from dataengine.stages.extract._html_metadata import read_metadata
 
-    measured = np.zeros(5, np.int64)
-    markup.measure_nesting(np.frombuffer(content, np.uint8), *markup.element_classes(), measured)
-    deepest, tags, work, attributes, options = measured.tolist()
-    return (
-        deepest > MAX_DEPTH or attributes > MAX_ATTRIBUTES or options > MAX_OPTIONS
-        or work > SMALL_WORK + MAX_MEAN_DEPTH * tags
-    )
-
-
-def strip_tags(content: bytes) -> tuple[str, str | None]:
-    """(text, title or None) of a page of any shape, in linear time: blocks on lines of their own, no blank lines."""
-    from html import unescape
-
-    import numpy as np
-
-    from dataengine.kernels import markup
-
-    out = np.empty(len(content), np.uint8)
-    title, line_break = np.uint64(markup.name_hash("title")), np.uint64(markup.name_hash("br"))
-    length, start, end = markup.bare_text(
-        np.frombuffer(content, np.uint8), *markup.element_classes(), title, line_break, out)
-    lines = out[:length].tobytes().decode("utf-8", "replace").split("\n")
-    text = "\n".join(line for line in (" ".join(unescape(line).split()) for line in lines) if line)
-    return text, _one_line(unescape(content[start:end].decode("utf-8", "replace")))
-
-
-def _one_line(title: str) -> str | None:
-    return " ".join(title.split()) or None
+    page = _html_page.read(content)
+    count = page.blocks.first.size
+    chosen = config.main_content and count <= MAX_BLOCKS
+    keep = _html_page.main_content(page, config.comments) if chosen else np.ones(count, np.bool_)
+    style = sum(int(flag) for flag, wanted in (
+        (page_text.HEADINGS, config.headings), (page_text.BULLETS, config.lists), (page_text.TABLES, config.tables),
+        (page_text.FENCES, config.fences), (page_text.LINKS, config.links)) if wanted)
+    text = _html_page.text(page, keep, style)
+    return text, "blocks" if chosen else "all", read_metadata(content, page.tree, url)

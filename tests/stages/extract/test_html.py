@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pyarrow as pa
@@ -49,17 +50,36 @@ def test_no_shape_of_a_page_costs_more_than_its_length(shape: str) -> None:
     assert seconds(16_000) < 40 * small + 0.1
 
 
-def test_a_deep_page_keeps_its_words_and_says_how_they_were_found() -> None:
+def test_a_deep_page_keeps_its_words() -> None:
     page = (
         "<title>Deep &amp; down</title>" + "<div>" * 100_000 + f"<p>{PROSE}</p><script>no()</script>&copy; 2001<br>end"
     )
-    found = extracted(page)
-    assert found == {
-        "text": f"{PROSE.strip()}\n© 2001\nend",
-        "title": "Deep & down",
-        "extractor": "linear",
-        "refused": None,
-    }
+    found = extracted(page, main_content=False)
+    assert found["text"] == f"{PROSE.strip()}\n\n© 2001\nend"
+    assert (found["title"], found["extractor"], found["refused"]) == ("Deep & down", "all", None)
+
+
+def test_a_page_of_too_many_blocks_for_the_model_is_kept_whole_and_says_so() -> None:
+    found = extracted("<table>" + "<tr><td>cell one<td>cell two" * 30_000)
+    assert found["extractor"] == "all"
+    assert str(found["text"]).splitlines() == ["cell one | cell two"] * 30_000
+
+
+def test_a_page_may_hold_nothing_but_what_a_model_would_not_choose() -> None:
+    assert extracted("<nav class=menu><ul><li><a href=/>Home</a></ul></nav>")["text"]
+
+
+def test_comments_are_kept_where_they_are_asked_for() -> None:
+    article = "".join(f"<p>{PROSE * 3}</p>" for _ in range(5))
+    page = f"<article>{article}</article><div class=comments><div class=comment><p>Nice mill, I think.</p></div></div>"
+    assert "Nice mill" not in str(extracted(page)["text"])
+    assert "Nice mill" in str(extracted(page, comments=True)["text"])
+
+
+def test_noise_is_not_text_whatever_it_calls_itself() -> None:
+    noise = random.Random(2).randbytes(100_000)
+    assert extracted(noise)["refused"] == "not_text"
+    assert extracted(b"<html><body><p>" + noise)["refused"] == "not_text"
 
 
 def test_the_page_around_the_article_is_left_out_unless_asked_for() -> None:

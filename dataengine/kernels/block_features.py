@@ -1,0 +1,300 @@
+"""A block of a page as a row of numbers, for a model that tells the main content from the rest.
+
+Three floors: what the block is (`own`), what is around it (`outer`), and in a second round what the model thought of
+its surroundings in the first (`opinions`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from dataengine.kernels import block_context as c
+from dataengine.kernels import blocks as b
+from dataengine.kernels import elements as e
+from dataengine.kernels import reading_mode as a
+from dataengine.kernels import tree as t
+from dataengine.kernels.part import part
+
+ATTRIBUTE_GROUPS, TEXT_GROUPS = 48, 20
+"""Bits of phrases that features are made of."""
+LEVELS = 5
+"""Elements around a block that are looked at, wrappers not counted."""
+NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
+OWN, NEAR, LEVEL, PAGE = 24, 7, 15, 34
+FIRST = OWN + NEAR * 6 + LEVEL * LEVELS + PAGE + 3 * ATTRIBUTE_GROUPS + 2 * TEXT_GROUPS + len(c.PLACES)
+"""Features of the first round."""
+SECOND = 36
+"""Features that the second round adds."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def log(value):
+    return np.log1p(np.float32(value))
+
+
+@part
+def heading_level(tree, box):
+    number = np.int64(tree.tag[box])
+    return number - e.H1 + 1 if e.H1 <= number <= e.H6 else 0
+
+
+@part
+def linked(row):
+    return row[b.LINKED_CHARS] / max(row[b.CHARS], np.float32(1))
+
+
+@part
+def own(tree, blocks, i, row):
+    """Fill ``row[:OWN]`` with what block i is by itself."""
+    m = blocks.measures[i]
+    box = blocks.box[i]
+    chars, words = max(m[b.CHARS], np.float32(1)), max(m[b.WORDS], np.float32(1))
+    row[0], row[1], row[2], row[3] = log(m[b.CHARS]), log(m[b.WORDS]), linked(m), m[b.LINKS]
+    row[4], row[5], row[6], row[7] = chars / words, m[b.BOLD_CHARS] / chars, m[b.DIGITS] / chars, m[b.CAPITALS] / chars
+    row[8], row[9], row[10], row[11] = m[b.COMMAS] / words, log(m[b.STOPS]), m[b.STOPS] / words, m[b.SIGNS]
+    row[12], row[13], row[14], row[15] = m[b.BREAKS], m[b.IMAGES], m[b.FIELDS], m[b.CODE_CHARS] / chars
+    row[16], row[17], row[18] = m[b.RAISED_CHARS] / chars, m[b.TITLE_WORDS] / words, m[b.TITLE_WORDS]
+    row[19], row[20], row[21], row[22] = m[b.CAPITAL_FIRST], m[b.LAST], tree.tag[box], heading_level(tree, box)
+    state = tree.state[blocks.first[i]]
+    row[23] = (state & t.ARIA != 0) + 2 * (state & t.HIDDEN != 0)
+
+
+@part
+def near(tree, blocks, i, other, row):
+    """Fill ``row[:NEAR]`` with what a neighbour of block i is, if there is one."""
+    if not 0 <= other < blocks.first.size:
+        for k in range(NEAR):
+            row[k] = -1
+        return
+    m = blocks.measures[other]
+    box = blocks.box[other]
+    row[0], row[1], row[2], row[3] = log(m[b.CHARS]), linked(m), tree.tag[box], m[b.LAST]
+    row[4] = tree.parent[box] == tree.parent[blocks.box[i]]
+    row[5] = tree.look[box] == tree.look[blocks.box[i]]
+    row[6] = m[b.STOPS] / max(m[b.WORDS], np.float32(1))
+
+
+@part
+def level(tree, context, node, i, row):
+    """Fill ``row[:LEVEL]`` with what an element around block i holds."""
+    first, last = context.before[node], context.before[tree.last[node]]
+    count, end = np.float32(last - first), context.sums.shape[0] - 1
+    all_chars, all_good = context.sums[end, c.SUM_CHARS], context.sums[end, c.SUM_GOOD]
+    chars, good = c.inside(context, node, c.SUM_CHARS), c.inside(context, node, c.SUM_GOOD)
+    row[0], row[1], row[2] = log(chars), c.inside(context, node, c.SUM_LINKED) / max(chars, 1.0), log(count)
+    row[3], row[4] = chars / max(all_chars, 1.0), good / max(chars, 1.0)
+    row[5], row[6] = log(chars / max(count, 1)), (i - first) / max(count, 1)
+    row[7], row[8] = good / max(all_good, 1.0), c.inside(context, node, c.SUM_STOPS) / max(chars, 1.0) * 100
+    row[9] = context.scores[node] / max(context.scores[context.root], np.float32(1))
+    row[10] = c.inside(context, node, c.SUM_PARAGRAPHS) / max(chars, 1.0)
+    row[11] = c.inside(context, node, c.SUM_ITEMS) / max(count, 1)
+    row[12] = c.inside(context, node, c.SUM_HEADINGS) / max(count, 1)
+    row[13], row[14] = log(c.inside(context, node, c.SUM_FIELDS)), log(c.inside(context, node, c.SUM_IMAGES))
+
+
+@part
+def spread(bits, count, row):
+    for k in range(count):
+        row[k] = np.float32(bits >> np.uint64(k) & np.uint64(1))
+
+
+@part
+def heading_of_page(tree, blocks):
+    """The block that is most likely the headline: the heading with most words of the title, or the first ``<h1>``."""
+    best, most = -1, np.float32(0)
+    for i in range(blocks.first.size):
+        place = heading_level(tree, blocks.box[i])
+        if place:
+            m = blocks.measures[i]
+            worth = m[b.TITLE_WORDS] / (3 + m[b.WORDS]) + (0.2 if place == 1 else 0.0)
+            if worth > most:
+                best, most = i, np.float32(worth)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def features(tree, blocks, context, names):
+    """Features of the first round: float32, shape (k, FIRST + SECOND); those of the second are 0.
+
+    `names` is uint64, shape (4,): groups of class names, see `reading_mode.UNLIKELY`.
+    """
+    count = blocks.first.size
+    out = np.zeros((count, FIRST + SECOND), np.float32)
+    kind = c.alike(tree, context, blocks)
+    members, member_chars, member_linked, member_stops = (
+        np.zeros(count, np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32),
+        np.zeros(count, np.float32))
+    first_good, last_good = -1, -1
+    for i in range(count):
+        m = blocks.measures[i]
+        k = kind[i]
+        members[k] += 1
+        member_chars[k] += m[b.CHARS]
+        member_linked[k] += m[b.LINKED_CHARS]
+        member_stops[k] += m[b.STOPS]
+        if c.is_good(m):
+            first_good = i if first_good < 0 else first_good
+            last_good = i
+    same = c.groups(blocks.content)
+    copies = np.zeros(count, np.int32)
+    for i in range(count):
+        copies[same[i]] += 1
+    boxes, above, top = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    for i in range(count):
+        boxes[i] = blocks.box[i]
+        above[i] = context.up[boxes[i]]
+        top[i] = context.up[above[i]]
+    box_siblings, above_siblings, top_siblings = (
+        c.siblings(tree, boxes), c.siblings(tree, above), c.siblings(tree, top))
+    headline = heading_of_page(tree, blocks)
+    unlikely = a.unlikely_nodes(tree, names)
+    points = a.points_of(tree, blocks, context, unlikely, names)
+    best = a.best_element(tree, points)
+    article = a.article(tree, context, points, best)
+    member_article = np.zeros(count, np.float32)
+    for i in range(count):
+        member_article[kind[i]] += article[i] > 0
+    best_first, best_last = context.before[best], context.before[tree.last[best]]
+    root_first, root_last = context.before[context.root], context.before[tree.last[context.root]]
+    chars, good = max(context.sums[count, c.SUM_CHARS], 1.0), context.sums[count, c.SUM_GOOD]
+    heading = -1
+    for i in range(count):
+        row = out[i]
+        m = blocks.measures[i]
+        box = blocks.box[i]
+        own(tree, blocks, i, row)
+        j = OWN
+        for step in NEIGHBOURS:
+            near(tree, blocks, i, i + step, row[j:])
+            j += NEAR
+        node = box
+        nearby = np.uint64(0)
+        for height in range(LEVELS):
+            level(tree, context, node, i, row[j:])
+            j += LEVEL
+            node = context.up[node]
+            if height < 2:
+                nearby |= context.chain[node]
+        spread(context.chain[box], ATTRIBUTE_GROUPS, row[j:])
+        j += ATTRIBUTE_GROUPS
+        spread(nearby, ATTRIBUTE_GROUPS, row[j:])
+        j += ATTRIBUTE_GROUPS
+        spread(context.around[box], ATTRIBUTE_GROUPS, row[j:])
+        j += ATTRIBUTE_GROUPS
+        spread(blocks.phrases[i], TEXT_GROUPS, row[j:])
+        j += TEXT_GROUPS
+        if heading >= 0:
+            spread(blocks.phrases[heading], TEXT_GROUPS, row[j:])
+        j += TEXT_GROUPS
+        spread(np.uint64(context.places[blocks.first[i]]), len(c.PLACES), row[j:])
+        j += len(c.PLACES)
+        k = kind[i]
+        page = row[j:]
+        page[0], page[1] = np.float32(i) / count, np.float32(context.sums[i, c.SUM_CHARS] / chars)
+        page[2], page[3] = log(count), log(chars)
+        page[4], page[5] = context.sums[count, c.SUM_LINKED] / chars, good / chars
+        page[6], page[7] = log(members[k]), log(member_chars[k] / members[k])
+        page[8], page[9] = member_linked[k] / max(member_chars[k], 1), member_stops[k] / members[k]
+        page[10], page[11], page[12] = log(box_siblings[i]), log(above_siblings[i]), log(top_siblings[i])
+        page[13] = copies[same[i]]
+        page[14] = 0 if root_first <= i < root_last else (-log(root_first - i) if i < root_first
+                                                          else log(i + 1 - root_last))
+        page[15] = (root_last - root_first) / count
+        page[16] = 0.0 if headline < 0 else np.sign(i - headline) * log(abs(i - headline))
+        page[17] = np.float32(-1) if headline < 0 else (
+            np.float32((context.sums[i, c.SUM_CHARS] - context.sums[headline, c.SUM_CHARS]) / chars))
+        page[18] = -50 if first_good < 0 else i - first_good
+        page[19] = -50 if last_good < 0 else i - last_good
+        page[20] = min(i - heading, 50) if heading >= 0 else -1
+        page[21] = heading_level(tree, blocks.box[heading]) if heading >= 0 else 0
+        page[22] = log(tree.start[blocks.first[i]] - (tree.stop[blocks.last[i - 1] - 1] if i > 0 else 0))
+        page[23] = log(tree.start[blocks.first[i + 1]] - tree.stop[blocks.last[i] - 1]) if i + 1 < count else -1.0
+        page[24] = tree.start[blocks.first[i]] / tree.finish[0]
+        page[25] = log(m[b.CHARS]) - log(good)
+        page[26], page[27] = article[i], unlikely[blocks.first[i]]
+        page[28] = 0 if best_first <= i < best_last else (-log(best_first - i) if i < best_first
+                                                          else log(i + 1 - best_last))
+        page[29] = c.inside(context, best, c.SUM_CHARS) / chars
+        page[30] = max(points[above[i]], max(points[box], points[tree.box[tree.parent[box]]])) / max(
+            points[best], np.float32(1))
+        page[31] = log(max(points[best], np.float32(0)))
+        page[32], page[33] = member_article[k] / members[k], (i - best_first) / max(best_last - best_first, 1)
+        if heading_level(tree, box):
+            heading = i
+    return out
+
+
+@njit(cache=True, nogil=True)
+def opinions(tree, blocks, context, chances, out):
+    """Fill ``out``, float32, shape (k, SECOND), with what the first round thought of the surroundings of each block.
+
+    `chances`, float32, shape (k,), are its probabilities that a block belongs to the main content.
+    """
+    count = chances.size
+    kind = c.alike(tree, context, blocks)
+    weighed, chars, kind_weighed, kind_chars = (
+        np.zeros(count + 1), np.zeros(count + 1), np.zeros(count), np.zeros(count))
+    plain = np.zeros(count + 1)
+    for i in range(count):
+        weight = np.float64(blocks.measures[i, b.CHARS]) + 10
+        weighed[i + 1] = weighed[i] + weight * chances[i]
+        chars[i + 1] = chars[i] + weight
+        plain[i + 1] = plain[i] + chances[i]
+        kind_weighed[kind[i]] += weight * chances[i]
+        kind_chars[kind[i]] += weight
+    # the stretch of the page that gains most when each block counts for what it is more likely than not
+    start = stop = at = 0
+    gain = highest = 0.0
+    for i in range(count):
+        worth = (chances[i] - 0.5) * (blocks.measures[i, b.CHARS] + 10)
+        if gain <= 0:
+            gain, at = 0.0, i
+        gain += worth
+        if gain > highest:
+            highest, start, stop = gain, at, i + 1
+    for i in range(count):
+        row = out[i]
+        row[0] = chances[i]
+        for k in range(6):
+            other = i + NEIGHBOURS[k]
+            row[1 + k] = chances[other] if 0 <= other < count else 0
+        node = blocks.box[i]
+        j = 7
+        for _ in range(LEVELS):
+            first, last = context.before[node], context.before[tree.last[node]]
+            row[j] = (weighed[last] - weighed[first]) / (chars[last] - chars[first])
+            row[j + 1] = (weighed[last] - weighed[first]) / max(weighed[count], 1.0)
+            row[j + 2] = (plain[last] - plain[first] - chances[i]) / max(last - first - 1, 1)
+            j += 3
+            node = context.up[node]
+        row[22] = kind_weighed[kind[i]] / kind_chars[kind[i]]
+        row[23] = kind_weighed[kind[i]] / max(weighed[count], 1.0)
+        row[24] = 0 if start <= i < stop else (i - start if i < start else i + 1 - stop)
+        row[25] = weighed[i] / max(weighed[count], 1.0)
+        row[26] = weighed[count] / chars[count]
+        reach = 5
+        for k in range(27, 30):
+            low, high = max(0, i - reach), min(count, i + 1 + reach)
+            row[k] = (weighed[high] - weighed[low]) / (chars[high] - chars[low])
+            reach = 2 * reach + 2
+        low, high = max(0, i - 8), min(count, i + 9)
+        row[30] = (weighed[i] - weighed[low]) / max(chars[i] - chars[low], 1.0)
+        row[31] = (weighed[high] - weighed[i + 1]) / max(chars[high] - chars[i + 1], 1.0)
+    strongest = np.float32(0)
+    for i in range(count):  # the best before, and the best after
+        out[i, 32] = strongest
+        strongest = max(strongest * np.float32(0.9), chances[i])
+    strongest = np.float32(0)
+    for i in range(count - 1, -1, -1):
+        out[i, 33] = strongest
+        strongest = max(strongest * np.float32(0.9), chances[i])
+    heading = np.float32(-1)
+    for i in range(count):
+        out[i, 34] = heading
+        if heading_level(tree, blocks.box[i]):
+            heading = chances[i]
+    after = np.float32(-1)
+    for i in range(count - 1, -1, -1):  # what stands under a heading
+        out[i, 35] = after
+        after = chances[i] if after < 0 or not heading_level(tree, blocks.box[i]) else after
