@@ -453,6 +453,8 @@ def _cure(column: str, columns: Mapping[str, str]) -> str:
     """What to write when a column is missing."""
     if column == "text" and "html" in columns:
         return "an extract.* stage before it"
+    if column == "html" and "extractor" in columns:
+        return "keep_html = true in extract.html, behind which the page is gone"
     if column == "html":
         return "a stage that reads pages, such as read.warc or read.html, at the head of the lane"
     return f'a stage that adds "{column}" before it; `dataengine stages list` shows what each adds'

@@ -48,6 +48,8 @@ class Config(StageConfig):
     """Whether to write the cells of a table's row on one line, with ` | ` between."""
     fences: bool = False
     """Whether to write lines of three backticks around preformatted text."""
+    keep_html: bool = False
+    """Whether the page itself stays with the row behind this step; it takes about ten times the room of its text."""
     max_bytes: int = Field(20_000_000, ge=1)
     """Longest page that is looked at; longer ones are quarantined as too_large."""
     max_replaced: float = Field(0.05, ge=0, le=1)
@@ -57,7 +59,7 @@ class Config(StageConfig):
 @map(
     reads=["html"], adds={"text": "string", "title": "string", "published": "string", "html_language": "string",
                           "extractor": "string"}, version=2,
-    refuses=("too_large", "bad_encoding", "not_text"),
+    refuses=("too_large", "bad_encoding", "not_text"), uses_up=lambda config: () if config.keep_html else ("html",),
 )
 def html(batch: pa.RecordBatch, config: Config) -> Mapping[str, Any]:
     import pyarrow as pa
