@@ -157,6 +157,8 @@ def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], tod
         fault, reason = error, "out_of_memory"
     except Exception as error:  # a stage is anyone's code, and one record must not end the run
         fault, reason = error, "error"
+    finally:
+        stages.watch_rows(None)
     if batch.num_rows == 1:
         row = outcome.working if outcome.working is not None and outcome.working.num_rows == 1 else batch
         return blamed(row, steps, todo, outcome.running, reason, fault)
