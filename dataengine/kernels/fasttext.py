@@ -17,9 +17,7 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.buffers import on_cache_lines, read_only
-
-part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For what is called from compiled code only: compiled into its callers, and cached with them."""
+from dataengine.kernels.part import part
 
 LABEL = np.frombuffer(b"__label__", np.uint8)
 """A word that begins so is a label to fastText, and no feature."""

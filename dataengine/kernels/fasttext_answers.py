@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.fasttext import Weights, part
+from dataengine.kernels.fasttext import Weights
+from dataengine.kernels.part import part
 
 HIERARCHICAL, SOFTMAX = 1, 3
 """Losses, as model files number them. The others are sigmoids of each output."""

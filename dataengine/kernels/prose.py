@@ -21,10 +21,8 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.buffers import read_only
+from dataengine.kernels.part import part
 from dataengine.kernels.words import character
-
-part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For what is called from compiled code only: compiled into its callers, and cached with them."""
 
 WINDOWS = 4
 """How many places of a long text are looked at."""
