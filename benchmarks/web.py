@@ -2,11 +2,11 @@
 
     python -m benchmarks.web [--shards 2] [--workers 2] [--folder DIR] [--datatrove PYTHON]
 
-The pages are those of ``benchmarks.corpus``. The chain is FineWeb's: extraction, English, Gopher's repetition and quality
-rules, C4's, FineWeb's, all in datatrove's reading, MinHash with 14 bands of 8 rows (ours verifies what it finds), tokens
-(learning the tokenizer counts for us, not for datatrove). ``--datatrove`` names a Python that has datatrove (see
-``benchmarks/datatrove_web.py``); it runs behind ours on the same files, with as many workers, and the ratio of the two
-is printed. Both are whole processes, start to end.
+The pages are those of ``benchmarks.corpus``. The chain is FineWeb's: extraction, English, the rules of Gopher
+(repetition, quality), C4 and FineWeb in datatrove's reading, MinHash with 14 bands of 8 rows (ours verifies what it
+finds), tokens (learning the tokenizer counts for us, not for datatrove). ``--datatrove`` names a Python that has
+datatrove (see ``benchmarks/datatrove_web.py``); it runs behind ours on the same files, with as many workers, and the
+ratio of the two is printed. Both are whole processes, start to end.
 """
 
 from __future__ import annotations
