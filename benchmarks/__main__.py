@@ -13,7 +13,8 @@ RUNS = [["river", "--size", "100MB"], ["dedup", "--documents", "10000"], ["reade
         ["heuristics"], ["pii"], ["contaminated"], ["trainer"]]
 
 if shutil.which("apt-get"):  # the pages are of Debian's packages
-    RUNS.append(["web", "--shards", "1", *(["--datatrove", os.environ["DATATROVE"]] if "DATATROVE" in os.environ else [])])
+    beside = ["--datatrove", os.environ["DATATROVE"]] if "DATATROVE" in os.environ else []
+    RUNS.append(["web", "--shards", "1", *beside])
 
 for module, *arguments in RUNS:
     print(f"\n== benchmarks.{module} {' '.join(arguments)}", flush=True)
