@@ -2,7 +2,7 @@
 
     python -m benchmarks.learn_extraction [--data ../shared/data/html] [--write] [--folds 5]
 
-Needs lightgbm, and for the teachers trafilatura and readability-lxml, none of which the package itself needs. Pages
+Needs catboost, and for the teachers trafilatura and readability-lxml, none of which the package itself needs. Pages
 come from the development half of three public sets:
 
 - article-extraction-benchmark (scrapinghub, MIT) and readability's test pages (mozilla, Apache-2.0) give the whole text
@@ -21,7 +21,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
+import json
 import re
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,22 +33,18 @@ import numpy as np
 from benchmarks.extraction import DATA, WORD, Example, examples, grams, readability, scores, squeezed, trafilatura
 from benchmarks.machine import stamp
 from dataengine.kernels import block_features, page_text
-from dataengine.kernels.boosted_trees import Trees
+from dataengine.kernels.boosted_trees import DEPTH, Trees, log_odds
 from dataengine.stages.extract import _html_page
 from dataengine.stages.extract.html import Config, utf8_content
 
-COMMON = {
-    "objective": "cross_entropy", "learning_rate": 0.05, "num_leaves": 24, "min_data_in_leaf": 40,
-    "min_sum_hessian_in_leaf": 20.0, "feature_fraction": 0.3, "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 127,
-    "num_threads": 1, "deterministic": True, "seed": 1, "verbose": -1,
+PARAMETERS = {
+    "loss_function": "CrossEntropy", "depth": DEPTH, "learning_rate": 0.1, "l2_leaf_reg": 5, "rsm": 0.2,
+    "border_count": 64, "bootstrap_type": "Bernoulli", "subsample": 0.7, "score_function": "Cosine",
+    "leaf_estimation_iterations": 1, "boost_from_average": False, "boosting_type": "Plain", "thread_count": 1,
+    "random_seed": 1, "verbose": False, "allow_writing_files": False,
 }
-KINDS: tuple[dict[str, Any], ...] = (
-    {**COMMON, "bagging_fraction": 0.8}, {**COMMON, "bagging_fraction": 0.5, "extra_trees": True})
-"""Two kinds of trees, whose log odds are averaged: one that splits where it is best, one that splits at random."""
-FIRST_TREES, SECOND_TREES = (150, 220), (120, 160)
-"""How many of each kind, in each round."""
-STOPS, POSSIBLE = (25, 60), -1.5
-"""After how many trees a block may be given up; log odds (18 %) of one that should not be."""
+FIRST_TREES, SECOND_TREES = 600, 400
+"""How many in each round."""
 STYLE = int(page_text.HEADINGS | page_text.BULLETS | page_text.TABLES)
 
 
@@ -172,30 +170,20 @@ class Table:
     fold: np.ndarray
 
 
-def fit(table: Table, rows: np.ndarray, trees: tuple[int, ...]) -> list[Any]:
-    """A model of each kind."""
-    import lightgbm
+def fit(table: Table, rows: np.ndarray, trees: int) -> Any:
+    """A model that has learnt from some of the blocks."""
+    from catboost import CatBoost, Pool
 
-    return [lightgbm.train(kind, lightgbm.Dataset(table.features[rows], table.good[rows], weight=table.weight[rows]), n)
-            for kind, n in zip(KINDS, trees, strict=True)]
-
-
-def probability(models: list[Any], features: np.ndarray) -> np.ndarray:
-    odds = np.mean([model.predict(features, raw_score=True) for model in models], axis=0)
-    return (1 / (1 + np.exp(-odds))).astype(np.float32)
+    pool = Pool(table.features[rows], table.good[rows], weight=table.weight[rows] / table.weight.mean())
+    return CatBoost({**PARAMETERS, "iterations": trees}).fit(pool)
 
 
-def log_odds_of(chances: np.ndarray) -> np.ndarray:
-    safe = np.clip(chances, 1e-6, 1 - 1e-6)
-    return np.log(safe / (1 - safe))
-
-
-def unseen(table: Table, trees: tuple[int, ...]) -> np.ndarray:
-    """What models say of the pages that they have not learnt from."""
+def unseen(table: Table, trees: int) -> np.ndarray:
+    """What models say of the pages that they have not learnt from: log odds."""
     found = np.zeros(table.good.size, np.float32)
     for fold in np.unique(table.fold):
         rows = table.fold == fold
-        found[rows] = probability(fit(table, ~rows, trees), table.features[rows])
+        found[rows] = log_odds(table.features[rows], as_trees(fit(table, ~rows, trees)))
     return found
 
 
@@ -207,47 +195,37 @@ def second_round(pages: list[Learnt], table: Table, chances: np.ndarray) -> None
         if stop > start:
             context, _ = _html_page.features(example.page)
             block_features.opinions(example.page.tree, example.page.blocks, context, chances[start:stop],
-                                    table.features[start:stop, block_features.FIRST:])
+                                    table.features[start:stop])
         start = stop
 
 
 def as_trees(model: Any) -> Trees:
-    """A LightGBM model as arrays."""
-    roots, feature, threshold, left, right, value = [], [], [], [], [], []
-
-    def add(node: dict[str, Any]) -> int:
-        if "leaf_value" in node:
-            value.append(node["leaf_value"])
-            return ~(len(value) - 1)
-        place = len(feature)
-        cut = np.float32(node["threshold"])
-        feature.append(node["split_feature"])
-        threshold.append(np.nextafter(cut, np.float32(-np.inf)) if float(cut) > node["threshold"] else cut)
-        left.append(0)
-        right.append(0)
-        left[place], right[place] = add(node["left_child"]), add(node["right_child"])
-        return place
-
-    for tree in model.dump_model()["tree_info"]:
-        roots.append(add(tree["tree_structure"]))
-    return Trees(np.array(roots, np.int32), np.array(feature, np.int16), np.array(threshold, np.float32),
-                 np.array(left, np.int16), np.array(right, np.int16), np.array(value, np.float32))
+    """A CatBoost model as arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_model(f"{folder}/model.json", format="json")
+        said = json.loads(Path(folder, "model.json").read_text())
+    scale, (bias,) = said["scale_and_bias"]
+    if scale != 1 or bias != 0:
+        raise ValueError(f"the model is scaled by {scale} and shifted by {bias}, which trees alone do not say")
+    trees = said["oblivious_trees"]
+    feature, threshold = np.zeros((len(trees), DEPTH), np.int64), np.full((len(trees), DEPTH), np.inf, np.float32)
+    value = np.zeros((len(trees), 1 << DEPTH), np.float32)
+    for k, tree in enumerate(trees):  # a tree may have fewer levels; the others set no bit
+        for depth, split in enumerate(tree["splits"]):
+            feature[k, depth], threshold[k, depth] = split["float_feature_index"], split["border"]
+        value[k, :len(tree["leaf_values"])] = tree["leaf_values"]
+    columns, places = np.unique(feature, return_inverse=True)
+    return Trees(columns.astype(np.int16), places.reshape(feature.shape).astype(np.int16), threshold, value)
 
 
-def stops(model: Any, table: Table, kind: str) -> np.ndarray:
-    """Where the first kind of trees may give a block up: (after so many trees, below this sum, with that result).
-
-    Of the blocks that all trees together would not rule out, one in two thousand is lost at each place.
-    """
-    if kind != "best":
-        return np.zeros((0, 3), np.float32)
-    whole = model.predict(table.features, raw_score=True)
-    found = []
-    for trees in STOPS:
-        part = model.predict(table.features, num_iteration=trees, raw_score=True)
-        cut = np.quantile(part[whole > POSSIBLE], 0.0005)
-        found.append((trees, cut, whole[part < cut].mean() if (part < cut).any() else cut))
-    return np.array(found, np.float32)
+def checked(model: Any, features: np.ndarray) -> Trees:
+    """A CatBoost model as arrays, of which the kernel says what CatBoost says of the model."""
+    trees = as_trees(model)
+    expected, found = model.predict(features, prediction_type="RawFormulaVal"), log_odds(features, trees)
+    worst = float(np.abs(expected - found).max())
+    if worst > 1e-3:
+        raise ValueError(f"the kernel differs from CatBoost by up to {worst}")
+    return trees
 
 
 def main() -> None:
@@ -271,22 +249,29 @@ def main() -> None:
         np.concatenate([page.weight for page in pages]).astype(np.float32), np.concatenate(folds))
     print(f"{len(pages)} pages, {table.good.size} blocks, {table.features.shape[1]} features")
     everything = np.ones(table.good.size, bool)
-    first = fit(table, everything, FIRST_TREES) if options.write else None
-    chances = unseen(table, FIRST_TREES)
+    models = {}
+    if options.write:
+        models["first"] = checked(fit(table, everything, FIRST_TREES), table.features)
+    first = unseen(table, FIRST_TREES)
+    chances = _html_page.probability(first)
     print("first round, unseen sites ", scored(pages, chosen(pages, chances, 0.5)))
     second_round(pages, table, chances)
     second = unseen(table, SECOND_TREES)
-    print("second round, unseen sites", scored(pages, chosen(pages, second, 0.5)))
-    both = _html_page.probability((log_odds_of(chances) + log_odds_of(second)) / 2)
-    for threshold in (0.45, _html_page.THRESHOLD, 0.55):
+    print("second round, unseen sites", scored(pages, chosen(pages, _html_page.probability(second), 0.5)))
+    both = _html_page.probability((first + second) / 2)
+    for threshold in (0.5, _html_page.THRESHOLD, 0.6):
         print(f"mean of both, unseen sites, threshold {threshold}", scored(pages, chosen(pages, both, threshold)))
     if options.write:
-        models = {"first": first, "second": fit(table, everything, SECOND_TREES)}
-        np.savez_compressed(_html_page.WEIGHTS, **{
-            f"{round}_{kind}_{name}": array for round, kinds in models.items()
-            for kind, model in zip(("best", "random"), kinds, strict=True)
-            for name, array in {**as_trees(model)._asdict(), "stops": stops(model, table, kind)}.items()})
-        print(f"{_html_page.WEIGHTS.name}: {_html_page.WEIGHTS.stat().st_size:,} bytes")
+        models["second"] = checked(fit(table, everything, SECOND_TREES), table.features)
+        write(models)
+
+
+def write(models: dict[str, Trees]) -> None:
+    """Replace the package's weights. Leaves are rounded to half precision, which moves log odds by less than .01."""
+    np.savez_compressed(_html_page.WEIGHTS, **{
+        f"{number}_{name}": array.astype(np.float16) if name == "value" else array
+        for number, trees in models.items() for name, array in trees._asdict().items()})
+    print(f"{_html_page.WEIGHTS.name}: {_html_page.WEIGHTS.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -226,11 +226,13 @@ def features(tree, blocks, context, names):
 
 
 @njit(cache=True, nogil=True)
-def opinions(tree, blocks, context, chances, out):
-    """Fill ``out``, float32, shape (k, SECOND), with what the first round thought of the surroundings of each block.
+def opinions(tree, blocks, context, chances, table):
+    """Fill the columns of the second round in `table`, which `features` made, with what the first round thought of the
+    surroundings of each block.
 
     `chances`, float32, shape (k,), are its probabilities that a block belongs to the main content.
     """
+    out = table[:, FIRST:]
     count = chances.size
     kind = c.alike(tree, context, blocks)
     weighed, chars, kind_weighed, kind_chars = (

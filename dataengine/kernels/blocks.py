@@ -107,7 +107,7 @@ def split_blocks(data, tree, skipped, formulas, title, table, found):
     first, last, box = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     measures = np.zeros((room, MEASURES), np.float32)
     phrases, content = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
-    k = -1
+    k = np.int64(-1)
     formula = 0
     broken = True
     breaks = images = fields = links = 0
@@ -153,8 +153,8 @@ def split_blocks(data, tree, skipped, formulas, title, table, found):
             measures[k, WORDS] += 1
             measures[k, LAST] = 3
             continue
-        phrase_state = measure(data, tree.start[node], tree.stop[node], tree.state[node], measures[k], phrases, content,
-                               k, phrase_state, title, table, found)
+        phrase_state = measure(data, np.int64(tree.start[node]), np.int64(tree.stop[node]), tree.state[node],
+                               measures[k], phrases, content, k, phrase_state, title, table, found)
     if k >= 0 and measures[k, CHARS] == 0:
         k -= 1
     elif k >= 0:

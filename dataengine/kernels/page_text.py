@@ -156,9 +156,7 @@ def write_blocks(data, tree, blocks, keep, skipped, formulas, formula_ends, late
     """The text of the blocks where `keep` (bool) holds, as uint8. `formulas` as for `split_blocks`; the LaTeX of the
     k-th, with its ``$`` signs, is ``latex[formula_ends[k]:formula_ends[k + 1]]``."""
     out = np.empty(data.size * 2 + latex.size + 64 * blocks.first.size + 64, np.uint8)
-    n = 0
-    formula = 0
-    previous = -1
+    n, formula, previous = np.int64(0), np.int64(0), np.int64(-1)  # not literals, for which all would be compiled anew
     fenced = 0  # the <pre> whose fence is open
     marked = 0  # the item whose bullet is written
     for k in range(keep.size):
@@ -207,8 +205,7 @@ def write_blocks(data, tree, blocks, keep, skipped, formulas, formula_ends, late
 def write_block(data, tree, first, last, skipped, formulas, formula, formula_ends, latex, exact, style, out, n,
                 entities):
     """Write the nodes ``first`` to ``last`` of one block; returns (new n, number of the next formula)."""
-    base = n
-    link = -1
+    base, link = n, np.int64(-1)
     for node in range(first, last):
         if link >= 0 and node >= tree.last[link]:
             n, link = write_target(data, tree, link, out, base, n, entities), -1
@@ -226,11 +223,11 @@ def write_block(data, tree, first, last, skipped, formulas, formula, formula_end
             n = write_bytes(latex[formula_ends[formula]:formula_ends[formula + 1]], out, n)
             formula += 1
         elif number == e.TEXT and not state & (skipped | t.MATHEMATICAL):
-            start = tree.start[node]
+            start, stop = np.int64(tree.start[node]), np.int64(tree.stop[node])
             if exact and n == base and tree.tag[node - 1] == e.PRE:  # the first line break of a <pre> is not shown
                 start += data[start] == 13
                 start += data[start] == 10
-            n = write_text(data, start, tree.stop[node], out, n, base, exact, state & t.CODED != 0, entities)
+            n = write_text(data, start, stop, out, n, base, exact, state & t.CODED != 0, entities)
         if style & LINKS and link < 0:
             above = tree.parent[node] if number == e.TEXT else node
             if tree.tag[above] == e.A and state & t.LINKED and tree.last[above] > node:
@@ -241,18 +238,18 @@ def write_block(data, tree, first, last, skipped, formulas, formula, formula_end
         while n > base and (out[n - 1] == 10 or out[n - 1] == 32):
             n -= 1
         return n, formula
-    return trim(out, base, n, False), formula
+    return trim(out, base, n, np.bool_(False)), formula
 
 
 @part
 def write_target(data, tree, link, out, base, n, entities):
     """Write where a link leads, behind its text: `` (https://...)``."""
-    first, last = href_of(data, tree.start[link], tree.stop[link])
+    first, last = href_of(data, np.int64(tree.start[link]), np.int64(tree.stop[link]))
     if n == base or last <= first or last - first > MAX_TARGET or data[first] == 35:  # not to a place on the same page
         return n
-    n = trim(out, base, n, False)
+    n = trim(out, base, n, np.bool_(False))
     out[n], out[n + 1] = 32, 40
-    n = write_text(data, first, last, out, n + 2, n + 2, False, False, entities)
+    n = write_text(data, first, last, out, n + 2, n + 2, np.bool_(False), np.bool_(False), entities)
     out[n] = 41
     return n + 1
 

@@ -82,7 +82,7 @@ def parse(data, hashes, numbers, kinds, table, found):
     tag[0] = e.BODY
     n, depth, marks = 1, 1, 0
     spaced = np.uint16(0)
-    i = 0
+    i = np.int64(0)  # not a literal, for which what is called would be compiled anew
     while i < end:
         if data[i] != 60 or not m.begins_markup(data, i, end):
             first = i

@@ -1,65 +1,59 @@
-"""Trees evaluated by the kernel, and by walking them."""
+"""Symmetric trees evaluated by the kernel, and by walking them node by node."""
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
 
-from dataengine.kernels.boosted_trees import Trees, log_odds
+from dataengine.kernels.boosted_trees import DEPTH, LANES, Trees, log_odds
 
 
-def grown(rng: random.Random, trees: int) -> Trees:
-    """Random trees over four features."""
-    roots, feature, threshold, left, right, value = [], [], [], [], [], []
-
-    def grow(depth: int) -> int:
-        if depth == 4 or (depth and rng.random() < 0.3):
-            value.append(rng.uniform(-1, 1))
-            return ~(len(value) - 1)
-        place = len(feature)
-        feature.append(rng.randrange(4))
-        threshold.append(rng.choice([-0.5, 0.0, 0.5]))
-        left.append(0)
-        right.append(0)
-        left[place], right[place] = grow(depth + 1), grow(depth + 1)
-        return place
-
-    for _ in range(trees):
-        roots.append(grow(0))
-    return Trees(np.array(roots, np.int32), np.array(feature, np.int16), np.array(threshold, np.float32),
-                 np.array(left, np.int32), np.array(right, np.int32), np.array(value, np.float32))
+def grown(rng: random.Random, trees: int, columns: list[int]) -> Trees:
+    """Random trees over some of the columns of a table."""
+    return Trees(
+        np.array(columns, np.int16),
+        np.array([rng.randrange(len(columns)) for _ in range(trees * DEPTH)], np.int16).reshape(trees, DEPTH),
+        np.array([rng.choice([-0.5, 0, 0.1, 0.5]) for _ in range(trees * DEPTH)], np.float32).reshape(trees, DEPTH),
+        np.array([rng.uniform(-1, 1) for _ in range(trees << DEPTH)], np.float32).reshape(trees, 1 << DEPTH))
 
 
 def walked(row: list[float], trees: Trees) -> float:
+    """The sum of the leaves that a row comes to: at each level the half of the leaves that is left is halved again."""
     total = 0.0
-    for root in trees.roots.tolist():
-        node = root
-        while node >= 0:
-            goes_left = row[trees.feature[node]] <= trees.threshold[node]
-            node = int(trees.left[node] if goes_left else trees.right[node])
-        total += float(trees.value[~node])
+    for feature, threshold, value in zip(trees.feature.tolist(), trees.threshold.tolist(), trees.value, strict=True):
+        leaves = value
+        for column, least in zip(feature, threshold, strict=True):
+            leaves = leaves[1::2] if row[trees.columns[column]] > least else leaves[::2]
+        total += float(leaves[0])
     return total
+
+
+def table(rng: random.Random, rows: int) -> np.ndarray:
+    values = [-1, -0.5, 0, 0.1, 0.3, 0.5, 2, math.nan, math.inf]  # 0.1 as float32 is its own threshold: not greater
+    return np.array([[rng.choice(values) for _ in range(7)] for _ in range(rows)], np.float32).reshape(rows, 7)
 
 
 def test_the_kernel_says_what_walking_the_trees_says() -> None:
     rng = random.Random(7)
     for count in (0, 1, 20):
-        trees = grown(rng, count)
-        rows = np.array([[rng.choice([-1, -0.5, 0, 0.3, 0.5, 2]) for _ in range(4)] for _ in range(50)], np.float32)
-        wanted = np.array([rng.random() < 0.7 for _ in rows])
-        expected = [walked(row, trees) if asked else 0.0 for row, asked in zip(rows.tolist(), wanted, strict=True)]
-        assert np.allclose(log_odds(rows, trees, np.zeros((0, 3), np.float32), wanted), expected, atol=1e-5)
+        for size in (0, 1, LANES - 1, LANES, LANES + 1, 3 * LANES):
+            trees, rows = grown(rng, count, [1, 2, 6]), table(rng, size)
+            expected = [walked(row, trees) for row in rows.tolist()]
+            assert np.allclose(log_odds(rows, trees), expected, atol=1e-5)
 
 
-def test_a_row_is_given_up_where_its_sum_is_low_by_then() -> None:
+def test_a_row_gets_the_same_alone_and_among_others() -> None:
     rng = random.Random(8)
-    trees = grown(rng, 12)
-    rows = np.array([[rng.choice([-1, 0, 0.3, 2]) for _ in range(4)] for _ in range(60)], np.float32)
-    stops, wanted = np.array([(3, 0.1, -7), (8, 0.5, -8)], np.float32), np.ones(60, np.bool_)
-    expected = []
-    for row in rows.tolist():
-        sums = [walked(row, trees._replace(roots=trees.roots[:count])) for count in (3, 8, 12)]
-        expected.append(-7.0 if sums[0] < 0.1 else -8.0 if sums[1] < 0.5 else sums[2])
-    assert {-7.0, -8.0} < set(expected)
-    assert np.allclose(log_odds(rows, trees, stops, wanted), expected, atol=1e-5)
+    trees, rows = grown(rng, 12, [0, 3, 4, 5]), table(rng, 100)
+    assert log_odds(rows, trees).tolist() == [log_odds(rows[i:i + 1], trees)[0] for i in range(100)]
+
+
+def test_a_value_equal_to_the_threshold_and_one_that_is_no_number_set_no_bit() -> None:
+    threshold = np.full((1, DEPTH), np.inf, np.float32)
+    threshold[0, 1] = 0.5
+    trees = Trees(np.zeros(1, np.int16), np.zeros((1, DEPTH), np.int16), threshold,
+                  np.arange(1 << DEPTH, dtype=np.float32).reshape(1, -1))
+    rows = np.array([[0.5], [np.nextafter(np.float32(0.5), np.float32(1))], [math.nan], [math.inf]], np.float32)
+    assert log_odds(rows, trees).tolist() == [0, 2, 0, 2]

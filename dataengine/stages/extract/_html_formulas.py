@@ -66,7 +66,7 @@ def find_formulas(content: bytes, parsed: Tree) -> Formulas:
         return NONE
     ends = np.zeros(len(nodes) + 1, np.int64)
     np.cumsum([len(text) for text in texts], out=ends[1:])
-    return Formulas(np.array([*nodes, NO_NODE], np.int32), ends, np.frombuffer(b"".join(texts), np.uint8))
+    return Formulas(np.array([*nodes, NO_NODE], np.int32), ends, np.frombuffer(bytearray().join(texts), np.uint8))
 
 
 def _source(content: bytes, parsed: Tree, node: int, previous: int) -> tuple[str | None, bool]:
