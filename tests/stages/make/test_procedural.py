@@ -182,10 +182,10 @@ def test_wrong_configurations_are_refused(wrong, words):
 
 
 def test_few_items_are_near_duplicates_of_others():
-    from tests.stages.dedup.test_minhash import removed
+    from tests.gathering import gathered
 
     texts = [row["text"] for row in made(count=2000, seed=1)]
-    assert len(removed(texts)) < 0.05 * len(texts)
+    assert len(gathered(tmp_path, texts)) < 0.05 * len(texts)
 
 
 def test_draws_are_those_of_splitmix64_and_stay_in_range():
