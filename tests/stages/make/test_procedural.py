@@ -181,7 +181,7 @@ def test_wrong_configurations_are_refused(wrong, words):
         PROCEDURAL.config(**wrong)
 
 
-def test_few_items_are_near_duplicates_of_others():
+def test_few_items_are_near_duplicates_of_others(tmp_path):
     from tests.gathering import gathered
 
     texts = [row["text"] for row in made(count=2000, seed=1)]
