@@ -110,9 +110,12 @@ def show_one(name: str) -> None:
 
 
 def _paragraph(text: str) -> str:
-    """Running text folded to the terminal's width; what is indented or a table stays as it is."""
-    laid_out = any(line.startswith((" ", "|")) for line in text.splitlines())
-    return safe_text(text, multiline=True) if laid_out else wrapped(safe_text(" ".join(text.split())))
+    """Running text folded to the terminal's width; what is indented stays as it is, rows of a table stay rows."""
+    lines = text.splitlines()
+    if all(line.startswith("|") for line in lines):
+        return "\n".join(wrapped(safe_text(line.strip("| "))) for line in lines if line.strip("|-"))
+    indented = any(line.startswith(" ") for line in lines)
+    return safe_text(text, multiline=True) if indented else wrapped(safe_text(" ".join(text.split())))
 
 
 def _listed(what: str, names: Iterable[str], *, whole: bool = True) -> None:
