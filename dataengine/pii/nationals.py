@@ -100,6 +100,8 @@ def with_letters(window: Window) -> Iterator[Hit]:
     """A token of letters and digits that has the shape of a known number."""
     token = window.candidate
     before = window.text[max(0, window.first - 1) : window.first]
+    if not token.isascii():  # no such number has other letters; a token may end inside one
+        return
     if len(token) > 24 or before in (b".", b"+") or CONTINUES.match(window.text, window.last):
         return
     bare = token.replace(b"-", b"")

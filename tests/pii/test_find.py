@@ -61,6 +61,8 @@ def test_findings_are_in_order_apart_and_within_the_text(text: str) -> None:
 
 
 @given(st.text(max_size=100))
+@example("nel file ldap.conf. Ciò farà riferimento")  # a token that ends inside a letter
+@example("tarego na plik.nowy. Można go do")
 @settings(max_examples=200, deadline=None)
 def test_no_text_is_an_error(text: str) -> None:
     find(text, private_addresses=True)
