@@ -438,7 +438,7 @@ def _replaces(block: Block, there: Collection[str]) -> bool:
 def _rewrites(block: Block, there: Collection[str]) -> bool:
     """Whether rows are no longer what they were before this block, so that nothing can go on from a step before it.
 
-    That what a map uses up is gone is no reason to store it first: pages take ten times the room of their text, and
+    That what a map uses up is gone is no reason to store it first: pages take several times the room of their text, and
     can be read again.
     """
     return _replaces(block, there) or any(name in there for name in block.stage.uses_up(block.config))

@@ -49,7 +49,7 @@ class Config(StageConfig):
     fences: bool = False
     """Whether to write lines of three backticks around preformatted text."""
     keep_html: bool = False
-    """Whether the page itself stays with the row behind this step; it takes about ten times the room of its text."""
+    """Whether the page itself stays with the row behind this step; it takes several times the room of its text."""
     max_bytes: int = Field(20_000_000, ge=1)
     """Longest page that is looked at; longer ones are quarantined as too_large."""
     max_replaced: float = Field(0.05, ge=0, le=1)
