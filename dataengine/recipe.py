@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
-from dataengine import document as documents
-from dataengine import locate, references, stage, typed, words
-from dataengine.document import Document, Place
+from dataengine import compose, locate, recipe_file, references, stage, typed, words
+from dataengine.document import Document
 from dataengine.errors import InputError, Problem, RecipeError
+from dataengine.recipe_file import Place
 from dataengine.references import Draft, Parts
 from dataengine.remote.policy import NetworkConfig
 from dataengine.tables import (
@@ -112,10 +112,10 @@ def load(path: Path, overrides: Sequence[str] = (), profile: str | None = None) 
     Raises RecipeError with all problems at once, InputError for a file that cannot be read.
     """
     path = Path(path)
-    document = documents.compose(path, overrides, profile)
+    document = compose.compose(path, overrides, profile)
     for other in document.profiles:  # what only another profile holds is part of the text too
         if other != profile:
-            unchosen = documents.compose(path, overrides, other)
+            unchosen = compose.compose(path, overrides, other)
             _read(unchosen, path)
             document.problems += unchosen.problems
     recipe = _read(document, path)
@@ -346,7 +346,7 @@ def _own_shape(document: Document, name: str, train: TrainConfig, base: Path) ->
         document.report(place, f"{words.toml(train.model)} is no file name", expected)
         return None
     try:
-        source, tree = documents.read(base / train.model, train.model)
+        source, tree = recipe_file.read(base / train.model, train.model)
     except InputError as error:
         document.report(place, f"{words.toml(train.model)}: {error.found}", expected,
                         f"model = {words.toml(error.write)}" if error.write else "")

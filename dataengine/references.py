@@ -8,8 +8,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from dataengine import words
-from dataengine.document import Document, Place
+from dataengine.document import Document
 from dataengine.locate import render
+from dataengine.recipe_file import Place
 from dataengine.stage import MadeBy, Stage, StageConfig, marks
 from dataengine.tables import ClassifierConfig, MixConfig, TokenizerConfig, TrainConfig
 

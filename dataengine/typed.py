@@ -20,7 +20,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from dataengine import words
-from dataengine.document import Document, Place
+from dataengine.document import Document
+from dataengine.recipe_file import Place
 from dataengine.stage import with_help
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -38,7 +38,7 @@ FLOORS = [
     {"plan", "plan_gather", "planned", "sql"},
     {"recipe", "ledger"},
     {"classifier"},
-    {"document", "tables", "references", "typed", "words", "locate"},
+    {"compose", "variables", "document", "recipe_file", "tables", "references", "typed", "words", "locate"},
     {"stages"},
     {"stage", "shards", "index", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
      "fasttext_file", "pii", "remote"},

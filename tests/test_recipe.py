@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataengine import document, locate, recipe, stage, words
+from dataengine import document, locate, recipe, recipe_file, stage, words
 from dataengine.errors import DataEngineError, InputError, Problem, RecipeError
 from dataengine.secret import Secret
 from tests import tiny_stages
@@ -577,7 +577,7 @@ def test_a_large_recipe_is_read_in_linear_time(tmp_path):
 
 
 def test_a_document_reports_each_problem_once():
-    source = document.Source("a.toml", "x = 1\n")
+    source = recipe_file.Source("a.toml", "x = 1\n")
     merged = document.Document(source)
     merged.merge({"x": 1}, source)
     merged.report(("x",), "wrong")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataengine import document, plan, recipe
+from dataengine import plan, recipe, recipe_file
 from dataengine.errors import DataEngineError, RecipeError
 from tests.engine.calling import call
 from tests.engine.projects import dataengine, write_jsonl
@@ -201,7 +201,7 @@ def test_toml_is_accepted_and_rejected_as_the_suite_says_and_no_text_crashes_the
     for case in cases("toml.jsonl.gz"):
         path.write_bytes(blob(case))
         try:
-            document.read(path, "recipe.toml")
+            recipe_file.read(path, "recipe.toml")
             verdict = "accept"
         except DataEngineError:
             verdict = "reject"
