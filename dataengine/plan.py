@@ -5,27 +5,27 @@ hash of what makes a task's bytes (see docs/architecture.md), so "have" and "to 
 
     lane web:    read.warc  extract.html  filter.gopher | dedup.exact  filter.where
                  └────────── web.0-2 ──────────────────┘└ web.3.sketch, .match, .cluster, then web.3-4
+    lane books:  read.parquet  dedup.exact  dedup.minhash
+                 └ books.1.sketch, .match, .cluster, books.2.sketch, .match, .cluster, then books.0-2
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import plan_gather, remote, shards
-from dataengine.errors import CredentialsShown, InputError, Problem, RecipeError
-from dataengine.planned import Plan, Segment, Step, Task, TaskRef, address, digest, places
+from dataengine import plan_gather, plan_splits, shards
+from dataengine.errors import Problem, RecipeError
+from dataengine.plan_gather import Gathered
+from dataengine.planned import Plan, Segment, Share, Step, Task, TaskRef, address, digest, places, stored
 from dataengine.recipe import Block, Recipe
-from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, StageConfig, canonical, marks
+from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, canonical, marks
 
 __all__ = ["Piece", "Plan", "Segment", "Step", "Task", "TaskRef", "address", "digest", "make"]
 
-PIECES_PER_SPLIT = 4096
-PACKED, PACKED_ENDINGS = 4, (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
-"""A packed file is about so many times its size once it is read: splits are to be of one size in what they hold."""
 ROWS_LAYOUT = 2
 """Raised when a ``rows`` task stores its rows in another way."""
 
@@ -116,19 +116,23 @@ class _Planner:
         blocks = self.recipe.lanes[name]
         if blocks[0].stage.kind == "read":
             end = LaneEnd((), {})
+            shares = plan_splits.shares(self, blocks[0])
         else:
             end = self.joined(blocks[0], [self.lane(source) for source in blocks[0].sources])
+            shares = stored(end.tasks)
         fused: list[Block] = []
-        decided: TaskRef | None = None
+        gathers: list[Gathered] = []
         for block in blocks:
-            if _begins_segment(block, fused, end.columns):
-                end, decided = self.rows(name, fused, end, decided, final=False), None
-                fused = []
+            if _begins_segment(block, fused, end.columns, shares):
+                end = self.rows(name, fused, end.columns, shares, gathers, final=False)
+                fused, gathers, shares = [], [], stored(end.tasks)
             if block.stage.kind == "gather":
-                decided = plan_gather.gather(self, block, end)
+                reader = next((before for before in fused if before.stage.kind == "read"), None)
+                columns = self.flow(reader, {}) if reader else end.columns
+                gathers.append(plan_gather.gather(self, block, columns, shares, reader, gathers))
             fused.append(block)
         taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
-        self.lanes[name] = self.rows(name, fused, end, decided, final=not taken)
+        self.lanes[name] = self.rows(name, fused, end.columns, shares, gathers, final=not taken)
         return self.lanes[name]
 
     def joined(self, block: Block, ends: list[LaneEnd]) -> LaneEnd:
@@ -144,56 +148,53 @@ class _Planner:
                     )
         return LaneEnd(tuple(ref for end in ends for ref in end.tasks), columns)
 
-    def rows(self, lane: str, blocks: list[Block], end: LaneEnd, decided: TaskRef | None, final: bool) -> LaneEnd:
-        """A segment of fused steps, over the splits of its reader or over the tasks of `end`."""
+    def rows(
+        self, lane: str, blocks: list[Block], before: Mapping[str, str], shares: tuple[Share, ...],
+        gathers: list[Gathered], final: bool,
+    ) -> LaneEnd:
+        """A segment of fused steps, a task for each share; the decisions of its gathers are applied on the way."""
         steps = tuple(self.step(block) for block in blocks)
         self.originals(blocks)
-        columns = dict(end.columns)
-        stored, rewrites = dict(columns), []
+        columns = dict(before)
+        all_columns, rewrites = dict(columns), []
         for block in blocks:
             rewrites.append(_rewrites(block, columns))
             columns = self.flow(block, columns)
-            stored |= columns | (dict(block.stage.adds(block.config)) if block.stage.kind == "gather" else {})
+            all_columns |= columns | (dict(block.stage.adds(block.config)) if block.stage.kind == "gather" else {})
         common = {
             "lane": lane,
             "steps": [step.body() for step in steps],
-            "columns_in": dict(end.columns),
+            "columns_in": dict(before),
             "columns_out": columns,
-            "columns_all": stored,
+            "columns_all": all_columns,
             "audit": self.audit,
         }
         if blocks[0].stage.kind == "read" and self.recipe.network.allow:
             common["network"] = self.recipe.network.model_dump(mode="json")  # secrets by their names
         first, last = blocks[0].index, blocks[-1].index
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
-        if blocks[0].stage.kind == "read":
-            bodies = [
-                ((), [_identity(piece) for piece in split], common | {"split": [dict(vars(piece)) for piece in split]})
-                for split in self.splits(blocks[0])
-            ]
-            sources = [lane] * len(bodies)
-        else:
-            sources = [ref.source for ref in end.tasks]
-            cluster = (decided,) if decided and blocks[0].stage.kind == "gather" else ()
-            bodies = [
-                (
-                    (ref, *cluster),
-                    index if cluster else None,
-                    common
-                    | {
-                        "parent": [ref.segment, ref.address],
-                        "shard": index,
-                        "cluster": [cluster[0].segment, cluster[0].address] if cluster else None,
-                    },
-                )
-                for index, ref in enumerate(end.tasks)
-            ]
-        refs = self.add(name, "rows", lane, steps, bodies, final, sources, end.columns, tuple(rewrites))
+        clusters = tuple(gathered.cluster for gathered in gathers)
+        bodies = []
+        for number, share in enumerate(shares):
+            identity, body = share.identity, common | share.body
+            if gathers:
+                identity = number if identity is None else [number, identity]
+                body |= {
+                    "shard": number,
+                    "clusters": places(clusters),
+                    "sketches": places(gathered.sketches[number] for gathered in gathers),
+                }
+            bodies.append(((*share.inputs, *clusters), identity, body))
+        sources = [share.source for share in shares]
+        refs = self.add(name, "rows", lane, steps, bodies, final, sources, before, tuple(rewrites))
         return LaneEnd(refs, columns)
 
     def originals(self, blocks: list[Block]) -> None:
-        """A problem where a stage scrubs rows that an earlier segment has stored with what it removes."""
-        for block in blocks if blocks[0].stage.kind != "read" else ():
+        """A problem where a stage scrubs rows that an earlier segment has stored with what it removes, or whose words
+        an earlier gather has stored as hashes.
+        """
+        gathers = next((number for number, block in enumerate(blocks) if block.stage.kind == "gather"), len(blocks))
+        for block in blocks[gathers:] if blocks[0].stage.kind == "read" else blocks:
             if block.stage.scrubs and not getattr(block.config, "keep_originals", False):
                 self.problem(
                     f"data.{block.lane}[{block.index}].stage",
@@ -202,39 +203,6 @@ class _Planner:
                     "the block right behind the reader or extractor, before the first filter and any dedup; or "
                     "keep_originals = true, and remove the shards of the earlier steps yourself",
                 )
-
-    def splits(self, block: Block) -> list[list[Piece]]:
-        """The reader's pieces, small ones grouped until a split is worth a task."""
-        if block.stage.pieces is None:
-            return []
-        splits: list[list[Piece]] = []
-        weight, limit, config = 0, self.recipe.run.split_bytes, block.config
-        if "split_bytes" in type(config).model_fields and "split_bytes" not in config.model_fields_set:
-            config = config.model_copy(update={"split_bytes": limit})
-        for piece in self.pieces(block, config):
-            size = piece.weight * (PACKED if piece.path.lower().endswith(PACKED_ENDINGS) else 1)
-            if not splits or weight + size > limit or len(splits[-1]) >= PIECES_PER_SPLIT:
-                splits.append([])
-                weight = 0
-            splits[-1].append(piece)
-            weight += size
-        return splits
-
-    def pieces(self, block: Block, config: StageConfig) -> Iterator[Piece]:
-        """What the reader finds; files that are not there are a problem at their line."""
-        assert block.stage.pieces is not None, "a reader has pieces"
-        try:
-            with remote.using(self.recipe.network):
-                yield from block.stage.pieces(config, self.recipe.base)
-        except InputError as error:
-            named = next((name for name in ("paths", "folder") if name in type(config).model_fields), "stage")
-            self.problem(
-                f"data.{block.lane}[{block.index}].{named}",
-                f"{error.where}: {error.found}".removeprefix(": "),
-                error.expected,
-                error.write,
-                show_line=not isinstance(error, CredentialsShown),
-            )
 
     # --- steps and columns ---
 
@@ -417,14 +385,20 @@ class _Planner:
         return self.product(path, "train", fingerprint, (mix, *([init] if init else [])), body)
 
 
-def _begins_segment(block: Block, fused: list[Block], columns: Mapping[str, str]) -> bool:
+def _begins_segment(
+    block: Block, fused: list[Block], columns: Mapping[str, str], shares: tuple[Share, ...]
+) -> bool:
     """Whether what the steps before this block made must be stored before it.
 
-    A gather needs a whole lane. An expand makes other rows of those before it, and a map that replaces a column takes
-    from those before it what they read: a later plan could not go on from there. Where no filter stands before such a
-    map nothing is lost, and nothing is stored: text is not kept that a scrub at the head of a lane is to remove.
+    A gather needs a whole lane, stored or read again: what stands before it may be other gathers, whose decisions are
+    known by then, and a reader of what is cheap to read again. An expand makes other rows of those before it, and a map
+    that replaces a column takes from those before it what they read: a later plan could not go on from there. Where no
+    filter stands before such a map nothing is lost, and nothing is stored: text is not kept that a scrub at the head of
+    a lane is to remove.
     """
-    if not fused or block.stage.kind in ("gather", "expand"):
+    if block.stage.kind == "gather":
+        return not all(before.stage.kind == "gather" or plan_splits.cheap_again(before, shares) for before in fused)
+    if not fused or block.stage.kind == "expand":
         return bool(fused)
     there = set(columns).union(*(before.stage.adds(before.config) for before in fused))
     return _replaces(block, there) and any(before.stage.kind in ("filter", "gather") for before in fused)
@@ -442,11 +416,6 @@ def _rewrites(block: Block, there: Collection[str]) -> bool:
     can be read again.
     """
     return _replaces(block, there) or any(name in there for name in block.stage.uses_up(block.config))
-
-
-def _identity(piece: Piece) -> list[Any]:
-    """What of a piece decides its rows; not where on this machine it lies."""
-    return [piece.origin, piece.start, piece.end, piece.stamp]
 
 
 def _cure(column: str, columns: Mapping[str, str]) -> str:

@@ -3,47 +3,60 @@
     web.2.sketch   one task a shard       web.2.cluster  one
     web.2.match    one a range of keys    web.2.index    one a shard, where an index is asked for
 
-See docs/architecture.md, "Gather", and `tasks.gather`, `tasks.cluster`, `tasks.index`, which do it.
+A shard is what a task before the gather stored, or a split of the reader that stands straight before it and is read
+once for the sketch and once more where the decisions are applied. Of several gathers in a row the later ones sketch the
+same shards, without the rows that the earlier ones drop. See docs/architecture.md, "Gather", and `tasks.gather`,
+`tasks.cluster`, `tasks.index`, which do it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dataengine import index as indexes
 from dataengine.errors import InputError
-from dataengine.planned import Step, TaskRef, places
+from dataengine.planned import Share, Step, TaskRef, places
 from dataengine.recipe import Block
 
 if TYPE_CHECKING:
-    from dataengine.plan import LaneEnd, _Planner
+    from dataengine.plan import _Planner
 
 SHARDS_PER_RANGE = 8
 """A match task sorts one range of the key space; there is one range for so many shards, which bounds its memory."""
 
 
-def gather(planner: _Planner, block: Block, end: LaneEnd) -> TaskRef:
-    """The phases before a gather's decisions can be applied. Returns the task that holds the decisions."""
-    planner.flow(block, dict(end.columns))
+@dataclass(frozen=True)
+class Gathered:
+    """What the segment that applies a gather's decisions needs of it."""
+
+    sketches: tuple[TaskRef, ...]
+    """One a shard."""
+    cluster: TaskRef
+    """Holds the decisions."""
+
+
+def gather(
+    planner: _Planner, block: Block, columns: Mapping[str, str], shares: tuple[Share, ...], reader: Block | None,
+    before: Sequence[Gathered],
+) -> Gathered:
+    """The phases before a gather's decisions can be applied, over these shards.
+
+    `columns` are those of their rows, `reader` reads them where nothing has stored them, `before` are the gathers that
+    stand between them and this one.
+    """
+    planner.flow(block, dict(columns))
     step = planner.step(block)
     against, step = _held_against(planner, block, step)
     kept = {name: value for name, value in step.config.items() if name not in ("against", "index")}
     alone = replace(step, config=kept, hashes={name: h for name, h in step.hashes.items() if name != "against"})
-    reads = [column for column in block.stage.reads(block.config) if column in end.columns]
-    ranges = max(1, -(-len(end.tasks) // SHARDS_PER_RANGE))
+    ranges = max(1, -(-len(shares) // SHARDS_PER_RANGE))
     name, lane = f"{block.lane}.{block.index}", block.lane
-    common = {"step": alone.body(), "ranges": ranges}
-    sketch = common | {"reads": {column: end.columns[column] for column in reads}}
-    sketches = planner.add(
-        f"{name}.sketch",
-        "sketch",
-        lane,
-        (alone,),
-        [((ref,), ranges, sketch | {"parent": [ref.segment, ref.address]}) for ref in end.tasks],
-    )
-    common |= {
+    sketches = _sketches(planner, block, alone, columns, shares, reader, before, ranges)
+    common = {
         "step": step.body(),
+        "ranges": ranges,
         "sketches": places(sketches),
         "against": against,
         "memory": planner.recipe.run.memory_per_worker,
@@ -55,11 +68,41 @@ def gather(planner: _Planner, block: Block, end: LaneEnd) -> TaskRef:
         (step,),
         [(sketches, number, common | {"range": number}) for number in range(ranges)],
     )
-    body = common | {"matches": places(matches), "parents": places(end.tasks)}
-    (cluster,) = planner.add(f"{name}.cluster", "cluster", lane, (step,), [((*matches, *end.tasks), None, body)])
+    body = common | {"matches": places(matches)}
+    (cluster,) = planner.add(f"{name}.cluster", "cluster", lane, (step,), [(matches, None, body)])
+    gathered = Gathered(sketches, cluster)
     if getattr(block.config, "index", None):
-        _index(planner, block, step, end, sketches, cluster)
-    return cluster
+        _index(planner, block, step, gathered, before, ranges)
+    return gathered
+
+
+def _sketches(
+    planner: _Planner, block: Block, alone: Step, columns: Mapping[str, str], shares: tuple[Share, ...],
+    reader: Block | None, before: Sequence[Gathered], ranges: int,
+) -> tuple[TaskRef, ...]:
+    """One task a shard."""
+    reads = {column: columns[column] for column in block.stage.reads(block.config) if column in columns}
+    steps = (planner.step(reader), alone) if reader else (alone,)
+    clusters = tuple(gathered.cluster for gathered in before)
+    common = {
+        "steps": [step.body() for step in steps],
+        "ranges": ranges,
+        "reads": reads,
+        "columns_in": {} if reader else {"id": columns["id"]} | reads,
+    }
+    bodies = []
+    for number, share in enumerate(shares):
+        identity = ranges if share.identity is None else [ranges, share.identity]
+        body = common | share.body
+        if before:
+            identity = [identity, number]
+            body |= {
+                "shard": number,
+                "clusters": places(clusters),
+                "sketches": places(gathered.sketches[number] for gathered in before),
+            }
+        bodies.append(((*share.inputs, *clusters), identity, body))
+    return planner.add(f"{block.lane}.{block.index}.sketch", "sketch", block.lane, steps, bodies)
 
 
 def _held_against(planner: _Planner, block: Block, step: Step) -> tuple[list[str], Step]:
@@ -82,7 +125,7 @@ def _held_against(planner: _Planner, block: Block, step: Step) -> tuple[list[str
 
 
 def _index(
-    planner: _Planner, block: Block, step: Step, end: LaneEnd, sketches: tuple[TaskRef, ...], cluster: TaskRef
+    planner: _Planner, block: Block, step: Step, gathered: Gathered, before: Sequence[Gathered], ranges: int
 ) -> None:
     """The tasks that make the parts of an index, which the run publishes at its end."""
     folder = str((planner.recipe.base / block.config.index).expanduser())  # type: ignore[attr-defined]
@@ -92,15 +135,15 @@ def _index(
             "a folder for each step",
         )
     planner.indexes[folder] = block.step
+    clusters = tuple(each.cluster for each in (*before, gathered))
     common = {
         "index": folder,
         "alike": dict(block.stage.alike(block.config)),
-        "ranges": max(1, -(-len(end.tasks) // SHARDS_PER_RANGE)),
-        "cluster": [cluster.segment, cluster.address],
+        "ranges": ranges,
+        "clusters": places(clusters),
     }
-    pairs = zip(places(sketches), places(end.tasks), strict=True)
     bodies = [
-        ((sketch, cluster, ref), number, common | {"sketch": place, "parent": parent, "shard": number})
-        for number, (sketch, ref, (place, parent)) in enumerate(zip(sketches, end.tasks, pairs, strict=True))
+        ((sketch, *clusters), number, common | {"sketch": place, "shard": number})
+        for number, (sketch, place) in enumerate(zip(gathered.sketches, places(gathered.sketches), strict=True))
     ]
     planner.add(f"{block.lane}.{block.index}.index", "index", block.lane, (step,), bodies)

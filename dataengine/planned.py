@@ -43,6 +43,23 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one task of a segment begins with: pieces of its reader, or the rows that another task has stored."""
+
+    inputs: tuple[TaskRef, ...]
+    identity: Any
+    """What, besides the inputs, decides its rows."""
+    body: Mapping[str, Any]
+    source: str
+    """The lane in which its rows were born."""
+
+
+def stored(refs: Iterable[TaskRef]) -> tuple[Share, ...]:
+    """The rows that these tasks have stored."""
+    return tuple(Share((ref,), None, {"parent": [ref.segment, ref.address]}, ref.source) for ref in refs)
+
+
+@dataclass(frozen=True)
 class Step:
     """A block, ready to run: its files found, its fingerprint taken."""
 

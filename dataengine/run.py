@@ -41,6 +41,8 @@ TRIES = 3
 """How often a task may be lost at a place where no record can be blamed."""
 CAREFUL_BATCHES = 4
 """When so many batches of a task had to be worked on row by row, the rest of them are too."""
+TRACED = frozenset({"rows", "sketch"})
+"""Kinds of task that work record by record, so that the one which kills a worker can be found."""
 UNLIMITED = frozenset({"train", "classifier", "tokenizer"})
 """Kinds of task that work on a whole, not record by record: no deadline for a record, no cap on memory."""
 
@@ -282,7 +284,7 @@ class Driver:
         if search.probing is not None and place == search.probing:
             search.poison[f"{event.batch}:{event.row}"] = event.reason
             search.suspect = None
-        elif search.task.kind != "rows" or not self._traced(event, search):
+        elif search.task.kind not in TRACED or not self._traced(event, search):
             self._lost_whole(search, event)
 
     def _from_its_input(self, number: int, search: Search) -> None:
@@ -321,7 +323,7 @@ class Driver:
 
     def _lost_whole(self, search: Search, event: Lost) -> None:
         """No record can be blamed: three tries."""
-        one_place = search.task.kind == "rows"
+        one_place = search.task.kind in TRACED
         if (search.losses[event.batch, event.row] if one_place else search.losses.total()) >= TRIES:
             raise _hopeless(search, event)
 

@@ -269,6 +269,9 @@ class Stage:
     """read: the column that, with the origin, makes the id."""
     pieces: Callable[[Any, Path], Iterable[Piece]] | None = None
     """read: (config, base folder) -> pieces, in a fixed order."""
+    again: Callable[[Piece, Any], bool] = lambda piece, config: False
+    """read: (piece, config) -> whether reading the piece once more costs less than storing its rows. Then a gather
+    straight behind the reader has it read again, which must give the same rows."""
     check: Callable[[Any, Columns], str | None] | None = None
     """Looks at the config and the columns at hand before any data moves; returns what is wrong, or None."""
     uses_up: Callable[[Any], tuple[str, ...]] = lambda config: ()
@@ -318,11 +321,13 @@ def read(
     version: int,
     refuses: tuple[str, ...] = (),
     content: str = "text",
+    again: Callable[[Piece, Any], bool] = lambda piece, config: False,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Iterator[pa.RecordBatch | Refused]]], Stage]:
     """A source of rows. `columns` are what it gives besides ``origin`` (and ``url``, if it is among them)."""
     return _decorate(
-        "read", reads=(), adds=columns, version=version, refuses=refuses, content=content, pieces=pieces, check=check
+        "read", reads=(), adds=columns, version=version, refuses=refuses, content=content, pieces=pieces, again=again,
+        check=check,
     )
 
 

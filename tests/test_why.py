@@ -65,7 +65,7 @@ def test_a_changed_threshold_is_named_and_the_rest_follows(folder: Path) -> None
     assert found == {
         "corpus.0.sketch": "follows web.0-1",
         "corpus.0.match": "follows corpus.0.sketch",
-        "corpus.0.cluster": "follows corpus.0.match, web.0-1",
+        "corpus.0.cluster": "follows corpus.0.match",
         "corpus.0": "follows web.0-1, corpus.0.cluster",
     }
 

@@ -20,7 +20,7 @@ from dataengine.faults import fault
 
 KINDS = {
     "rows": "dataengine.tasks.rows:run",
-    "sketch": "dataengine.tasks.gather:sketch",
+    "sketch": "dataengine.tasks.sketch:sketch",
     "match": "dataengine.tasks.gather:match",
     "cluster": "dataengine.tasks.cluster:cluster",
     "index": "dataengine.tasks.index:index",

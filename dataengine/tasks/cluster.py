@@ -31,6 +31,7 @@ from dataengine.kernels.choose import (
 )
 from dataengine.tasks import Job, blank
 from dataengine.tasks.gather import SAME, SHARD_BITS
+from dataengine.tasks.ids import id_texts
 from dataengine.tasks.index import copy_sets
 
 STRIDE = 1 << 16
@@ -54,7 +55,7 @@ def cluster(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.M
     goes = np.flatnonzero(choice.stays != np.arange(len(choice.stays)))
     goes = goes[np.argsort(documents.rows[goes])]
     goes = goes[documents.rows[goes] >= lane.begins]
-    write_decisions(job, staging, lane, documents.rows, choice, goes)
+    write_decisions(staging, lane, documents.rows, choice, goes)
     manifest = blank(job)
     manifest.figures = {
         "candidates": float(len(documents.rows)),
@@ -146,7 +147,8 @@ def in_order(lane: Lane, *met: Met) -> Documents:
         shares[buckets.rows] = True
     rows = np.flatnonzero(shares)
     fixed = int(np.searchsorted(rows, lane.begins))
-    if len(rows) > fixed and (lane.sketches[-1] / "rank.npy").exists():
+    ranked = any((folder / "rank.npy").exists() for folder in lane.sketches[lane.indexes :])
+    if len(rows) > fixed and ranked:
         rank = np.empty(len(rows), np.uint64)
         for shard, here, inside in lane.parts(rows):
             if shard >= lane.indexes:
@@ -237,9 +239,7 @@ def decide(candidates: Candidates, sets: SetFile, how: stages.Choice, fixed: int
     return choice
 
 
-def write_decisions(
-    job: Job, staging: Path, lane: Lane, numbers: np.ndarray, choice: Choice, goes: np.ndarray
-) -> None:
+def write_decisions(staging: Path, lane: Lane, numbers: np.ndarray, choice: Choice, goes: np.ndarray) -> None:
     """The rows that go, in the order of the lane, each with the id of the one that stays."""
     rows = numbers[goes]
     shard = np.searchsorted(lane.bases, rows, side="right") - 1
@@ -247,7 +247,7 @@ def write_decisions(
     table = pa.table(
         {
             "row": rows - lane.bases[shard],
-            "duplicate_of": ids_of(job, lane, numbers[choice.stays[goes]]),
+            "duplicate_of": ids_of(lane, numbers[choice.stays[goes]]),
             "similarity": pa.array(similarity, pa.float64(), mask=np.isnan(similarity)),
             "band": pa.array(band, pa.int64(), mask=band == NO_BAND),
         }
@@ -258,20 +258,9 @@ def write_decisions(
     np.save(staging / "ranges.npy", ranges, allow_pickle=False)
 
 
-def ids_of(job: Job, lane: Lane, numbers: np.ndarray) -> pa.Array:
-    """The ids of these rows of the lane, reading the id column of one shard at a time."""
-    parts: list[pa.Array] = [pa.array([], pa.string())]
-    back = np.empty(len(numbers), np.int64)
-    done = 0
+def ids_of(lane: Lane, numbers: np.ndarray) -> pa.Array:
+    """The ids of these rows of the lane."""
+    ids = np.empty((len(numbers), 16), np.uint8)
     for shard, here, inside in lane.parts(numbers):
-        if shard < lane.indexes:
-            ids = np.load(lane.sketches[shard] / "id.npy", mmap_mode="r", allow_pickle=False)
-            parts.append(pa.array([bytes(one).hex() for one in ids[inside]], pa.string()))
-        else:
-            place = job.folder(job.body["parents"][shard - lane.indexes]) / shards.KEPT
-            batches = shards.read_batches(place, columns=["id"], max_rows=1 << 20)
-            names = pa.chunked_array([batch.column(0) for batch in batches], pa.string())
-            parts += names.take(pa.array(inside)).chunks
-        back[here] = np.arange(done, done + len(here))
-        done += len(here)
-    return pa.concat_arrays(parts).take(pa.array(back))
+        ids[here] = np.load(lane.sketches[shard] / "id.npy", mmap_mode="r", allow_pickle=False)[inside]
+    return id_texts(ids)

@@ -12,6 +12,7 @@ from dataengine import shards
 from dataengine.errors import StageError
 from dataengine.shards import HIDDEN, Account, hidden
 from dataengine.stage import BASE_COLUMNS, Stage, StageConfig
+from dataengine.tasks.decided import Decided
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class FusedStep:
     lane: str
     stage: Stage
     config: StageConfig
-    duplicates: Mapping[str, Any] | None = None
+    decided: Decided | None = None
     """gather: the decisions for this shard."""
     index: int = 0
     """Its number in the segment."""

@@ -6,7 +6,7 @@ Nothing is written here. A stage that raises is caught, and halves of the batch 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +33,7 @@ QUARANTINE_COLUMNS = BASE_COLUMNS | {
 DROP_COLUMNS = {"step": "string", "stage": "string", "reason": "string"}
 RAW_BYTES = 16 << 10
 """How much of a quarantined record's text is kept for the eye; the whole of it is at its origin."""
+KILLED = "it killed or stalled its worker"
 CHILD_BITS = 32
 """The place of a parent's n-th child is ``parent's place << 32 | n``."""
 FAILING_BATCH = 8
@@ -307,19 +308,36 @@ def apply_expand(
 def apply_gather(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
-    """The decisions for this shard: rows that have a double before them in the lane go."""
-    decided = step.duplicates
+    """The decisions for this shard: rows that have a double before them in the lane go, as do those that could not be
+    sketched.
+    """
+    decided = step.decided
     assert decided is not None, "a gather's segment is planned with its cluster task"
-    if not len(decided["row"]):
+    if decided.refused:
+        batch, rows = without_refused(batch, rows, step, decided.refused, outcome, index)
+    if not len(decided.row):
         return batch, rows
-    place = np.minimum(np.searchsorted(decided["row"], rows), len(decided["row"]) - 1)
-    goes = decided["row"][place] == rows
+    place = np.minimum(np.searchsorted(decided.row, rows), len(decided.row) - 1)
+    goes = decided.row[place] == rows
     out, stay = np.flatnonzero(goes), np.flatnonzero(~goes)
     if len(out):
         gone = batch.take(out)
-        for name in ("duplicate_of", "similarity", "band"):
-            gone = set_column(gone, name, decided[name].take(pa.array(place[out])))
+        for name, values in decided.because.items():
+            gone = set_column(gone, name, values.take(pa.array(place[out])))
         drop(gone, [step.stage.reason] * len(out), step, outcome, index)
+    return batch.take(stay), rows[stay]
+
+
+def without_refused(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, refused: Mapping[int, tuple[str, str]], outcome: Outcome,
+    index: int,
+) -> tuple[pa.RecordBatch, np.ndarray]:
+    """Rows that could not be sketched are quarantined."""
+    sick = np.array([row in refused for row in rows.tolist()], bool)
+    for place in np.flatnonzero(sick).tolist():
+        reason, detail = refused[int(rows[place])]
+        quarantine(batch.slice(place, 1), step, [reason], detail, outcome, index)
+    stay = np.flatnonzero(~sick)
     return batch.take(stay), rows[stay]
 
 

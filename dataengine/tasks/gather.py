@@ -1,6 +1,7 @@
-"""A gather's first two phases: sketch each shard, match each range of the key space. The third is in `tasks.cluster`.
+"""The files of a gather's first phase, `tasks.sketch`, and its second: match each range of the key space. The third is
+in `tasks.cluster`.
 
-    kept.parquet ─ sketch ─> keys, range by range and band by band; sets of elements   one task a shard
+    rows of a shard ─ sketch ─> keys, range by range and band by band; sets of elements   one task a shard
     keys of one range ─ match ─> buckets: rows that share a key                        one task a range
     buckets, sets ─ cluster ─> decisions: row, the row that stays, similarity, band    one task
 
@@ -15,55 +16,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from dataengine import shards
-from dataengine import stage as stages
-from dataengine.errors import StageError
 from dataengine.kernels.meet import Buckets, buckets
 from dataengine.stage import Sketch
-from dataengine.tasks import PROCESSING, READING, Job, blank
-from dataengine.tasks.columns import FusedStep
-from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS
-from dataengine.tasks.rows import warm_up
+from dataengine.tasks import Job, blank
+from dataengine.tasks.ids import raw_ids
 
 SHARD_BITS = np.int64(32)
+LAST = 0xFFFFFFFFFFFFFFFF
+"""The rank of a row that was not sketched."""
 SAME = -1
 """The band of rows that are the same throughout."""
 ENTRY_BYTES = 80
 """Of memory that matching takes an entry: its key, check and row, and the work of `kernels.meet`."""
 
 
-def sketch(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """What the stage says of every row of one shard: keys, those of one range and band together, sets and ranks."""
-    spec = job.body["step"]
-    stage = stages.load(spec["stage"])
-    config = stage.config.model_validate(spec["config"])
-    schema = shards.arrow_schema(job.body["reads"])
-    warm_up([FusedStep(spec["step"], spec["lane"], stage, config)], job.body["reads"])
-    with SketchFiles(staging) as files:
-        for number, batch in enumerate(
-            shards.read_batches(
-                job.folder(job.body["parent"]) / shards.KEPT, schema.names, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES
-            )
-        ):
-            at(number, PROCESSING)
-            found = stage.function(shards.conform(batch, schema), config)
-            if found.alone.shape != (batch.num_rows,):
-                raise StageError(f"gave a sketch of {len(found.alone)} rows for {batch.num_rows}", where=stage.name)
-            files.add(found)
-            at(number + 1, READING)
-        files.finish(job.body["ranges"])
-    manifest = blank(job)
-    manifest.figures = {"rows": float(files.rows), "elements": float(files.elements)}
-    return manifest
-
-
 class SketchFiles:
-    """Writes the sketches of one shard, batch after batch.
+    """Writes the sketches of one shard, batch after batch. Rows that are not sketched have no keys and an empty set.
 
-    ``elements.bin`` and ``sets.npy`` hold the sets; ``rank.npy`` ranks; ``same.npy`` and ``key.npy`` the keys with
-    ``same_row.npy`` and ``key_row.npy``, cut by ``same_starts.npy`` (ranges + 1) and ``key_starts.npy`` (ranges * bands
-    + 1). What a stage does not give is not there.
+    ``id.npy`` holds the ids, uint8 (rows, 16); ``elements.bin`` and ``sets.npy`` the sets; ``rank.npy`` ranks;
+    ``same.npy`` and ``key.npy`` the keys with ``same_row.npy`` and ``key_row.npy``, cut by ``same_starts.npy`` (ranges
+    + 1) and ``key_starts.npy`` (ranges * bands + 1). What a stage does not give is not there.
     """
 
     def __init__(self, staging: Path) -> None:
@@ -72,8 +47,9 @@ class SketchFiles:
         self._same_rows: list[np.ndarray] = []
         self._keys: list[np.ndarray] = []
         self._key_rows: list[np.ndarray] = []
-        self._sizes: list[np.ndarray] = []
-        self._ranks: list[np.ndarray] = []
+        self._sizes: list[tuple[np.ndarray, np.ndarray]] = []
+        self._ranks: list[tuple[np.ndarray, np.ndarray]] = []
+        self._ids = [np.empty((0, 16), np.uint8)]
         self._file = (staging / "elements.bin").open("wb")
 
     def __enter__(self) -> SketchFiles:
@@ -82,34 +58,39 @@ class SketchFiles:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, found: Sketch) -> None:
-        """The sketch of the next rows."""
+    def add(self, found: Sketch, numbers: np.ndarray) -> None:
+        """The sketch of the rows with these numbers, int64 ascending, after those of all rows added before."""
         if found.same is not None:
             rows = np.flatnonzero(~found.alone)
             self._same.append(found.same[rows])
-            self._same_rows.append(self.rows + rows)
+            self._same_rows.append(numbers[rows])
         if found.keys is not None:
             silent = found.alone if found.copies_only is None else found.alone | found.copies_only
             rows = np.flatnonzero(~silent)
             self._keys.append(found.keys[rows])
-            self._key_rows.append(self.rows + rows)
+            self._key_rows.append(numbers[rows])
         if found.elements is not None and found.sets is not None:
             self._file.write(np.ascontiguousarray(found.elements).data)
-            self._sizes.append(np.diff(found.sets))
+            self._sizes.append((numbers, np.diff(found.sets)))
             self.elements += len(found.elements)
         if found.rank is not None:
-            self._ranks.append(found.rank)
-        self.rows += len(found.alone)
+            self._ranks.append((numbers, found.rank))
+
+    def advance(self, ids: pa.Array) -> None:
+        """The next rows, sketched or not, have these ids."""
+        self._ids.append(raw_ids(ids))
+        self.rows += len(ids)
 
     def finish(self, ranges: int) -> None:
         """Write what is held, keys put together by range and band."""
         self._file.close()
+        self._save("id", np.concatenate(self._ids))
         if self._sizes:
-            self._save("sets", np.concatenate([[0], *self._sizes]).cumsum())
+            self._save("sets", np.concatenate([[0], self._dense(self._sizes, 0)]).cumsum())
         else:
             (self.staging / "elements.bin").unlink()
         if self._ranks:
-            self._save("rank", np.concatenate(self._ranks))
+            self._save("rank", self._dense(self._ranks, np.uint64(LAST)))
         if self._same:
             same, rows = np.concatenate(self._same), np.concatenate(self._same_rows).astype(np.uint32)
             order, starts = by_range(same[:, 0], ranges)
@@ -134,6 +115,13 @@ class SketchFiles:
         self._save("key", key)
         self._save("key_row", row)
         self._save("key_starts", ends)
+
+    def _dense(self, parts: list[tuple[np.ndarray, np.ndarray]], nothing: int | np.uint64) -> np.ndarray:
+        """A value for each row: those of the parts, and `nothing` for rows that are in none."""
+        values = np.full(self.rows, nothing, parts[0][1].dtype)
+        for rows, own in parts:
+            values[rows] = own
+        return values
 
     def _save(self, name: str, values: np.ndarray) -> None:
         np.save(self.staging / f"{name}.npy", values, allow_pickle=False)

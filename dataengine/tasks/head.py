@@ -44,7 +44,26 @@ def head(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:
     cursor.report(READING)
     if "parent" in job.body:
         return of_parent(job, steps, cursor)
-    return of_reader(job, steps, cursor)
+    portions = of_reader(job, steps, cursor)
+    return as_sketched(job, steps[0], portions) if job.body.get("sketches") else portions
+
+
+def as_sketched(job: Job, reader: FusedStep, portions: Iterator[Portion]) -> Iterator[Portion]:
+    """The portions. Raises StageError at their end if they hold more or fewer rows than a gather has sketched.
+
+    A gather's decisions are by the numbers of rows, so the reader must give the same ones again.
+    """
+    rows = 0
+    for portion in portions:
+        rows += portion.rows.num_rows
+        yield portion
+    sketched = int(shards.read_manifest(job.folder(job.body["sketches"][0])).figures["rows"])
+    if rows != sketched:
+        raise StageError(
+            f"gave {rows} rows, and {sketched} when they were sketched",
+            where=f"step {reader.name} ({reader.stage.name}) on {job.body['split'][0]['origin']}",
+            expected="a reader that gives the same rows however often it is asked",
+        )
 
 
 def of_parent(job: Job, steps: list[FusedStep], cursor: Cursor) -> Iterator[Portion]:

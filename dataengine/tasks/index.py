@@ -15,37 +15,26 @@ from numba import njit
 
 from dataengine import shards
 from dataengine.tasks import Job, blank
+from dataengine.tasks.decided import rows_of
 
 
 def index(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
     """The part of one shard."""
-    sketch, cluster = job.folder(job.body["sketch"]), job.folder(job.body["cluster"])
-    rows, shard = int(shards.read_manifest(sketch).figures["rows"]), job.body["shard"]
-    stays = np.ones(rows, bool)
-    stays[went(cluster, shard)] = False
+    sketch, shard = job.folder(job.body["sketch"]), job.body["shard"]
+    ids = np.load(sketch / "id.npy", mmap_mode="r", allow_pickle=False)
+    stays = np.ones(len(ids), bool)
+    for cluster in job.body["clusters"]:
+        stays[rows_of(job.folder(cluster), shard)["row"].to_numpy()] = False
     renumbered = np.cumsum(stays).astype(np.uint32) - np.uint32(1)
     for kind in ("same", "key"):
         if (sketch / f"{kind}.npy").exists():
             _keys(sketch, staging, kind, job.body["ranges"], stays, renumbered)
     if (sketch / "sets.npy").exists():
         _sets(sketch, staging, stays)
-    place = job.folder(job.body["parent"]) / shards.KEPT
-    ids = [np.frombuffer(bytes.fromhex("".join(batch.column(0).to_pylist())), np.uint8).reshape(-1, 16)
-           for batch in shards.read_batches(place, columns=["id"], max_rows=1 << 20)]
-    _save(staging, "id", np.concatenate([np.empty((0, 16), np.uint8), *ids])[stays])
+    _save(staging, "id", ids[stays])
     manifest = blank(job)
     manifest.figures = {"rows": float(stays.sum())}
     return manifest
-
-
-def went(cluster: Path, shard: int) -> np.ndarray:
-    """The rows of a shard that the decisions drop."""
-    import pyarrow as pa
-
-    ranges = np.load(cluster / "ranges.npy", allow_pickle=False)
-    with pa.memory_map(str(cluster / "decisions.arrow")) as source:
-        rows = pa.ipc.open_file(source).read_all()["row"]
-        return rows.slice(int(ranges[shard]), int(ranges[shard + 1] - ranges[shard])).to_numpy()
 
 
 def _keys(

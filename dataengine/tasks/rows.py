@@ -1,6 +1,6 @@
 """A ``rows`` task: fused stages over one split or one shard, every row judged and accounted for.
 
-head (a reader's pieces | a parent's shard with a gather's decisions | rows stored before a step that has changed)
+head (a reader's pieces | a parent's shard | rows stored before a step that has changed)
   └─ batch ─> stage ─> stage ─> ... ─> kept.parquet
                 └─> dropped.parquet, quarantined.parquet, one account per step
 """
@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from dataengine.stage import BASE_COLUMNS
 from dataengine.tasks import WRITING, Job, blank, stored
 from dataengine.tasks.audit import AUDIT_COLUMNS, Audit
 from dataengine.tasks.columns import FusedStep, layouts
+from dataengine.tasks.decided import decisions, reader_deaths
 from dataengine.tasks.fused import (
     DROP_COLUMNS,
+    KILLED,
     QUARANTINE_COLUMNS,
     Cursor,
     Outcome,
@@ -39,6 +42,7 @@ from dataengine.tasks.scrubbed import scrub_departed
 
 def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shards.Manifest:
     """Run the fused steps over the task's input. With a probe, over the probed row only, writing nothing."""
+    job = replace(job, poison=reader_deaths(job) | job.poison)
     steps = load_steps(job)
     first = job.stored[2] if job.stored else 0
     manifest = blank(job)
@@ -93,7 +97,7 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
         lost = Outcome([step.account() for step in steps])
         lost.accounts[0].rows_in += len(poison)
         lost.accounts[0].bytes_in += content_bytes(sick)
-        quarantine(sick, first, [poison[row] for row in sorted(poison)], "it killed or stalled its worker", lost, 0)
+        quarantine(sick, first, [poison[row] for row in sorted(poison)], KILLED, lost, 0)
         scrub(lost, steps)
         outcome.add(lost)
     if len(healthy) < batch.num_rows:
@@ -124,26 +128,18 @@ def scrub(outcome: Outcome, steps: list[FusedStep]) -> None:
 
 
 def load_steps(job: Job) -> list[FusedStep]:
-    """The segment's stages, with their configs typed again and the files made for them in place."""
-    steps = []
-    for index, spec in enumerate(job.body["steps"]):
-        stage = stages.load(spec["stage"])
-        made = {name: str(job.run / path) for name, path in spec["made"].items()}
-        config = stage.config.model_validate(spec["config"] | made)
-        decisions = load_decisions(job) if stage.kind == "gather" else None
-        steps.append(FusedStep(spec["step"], spec["lane"], stage, config, decisions, index))
-    return steps
+    """The segment's steps, each gather with what it has decided about this shard."""
+    decided = iter(decisions(job))
+    steps = [load_step(job, spec, number) for number, spec in enumerate(job.body["steps"])]
+    return [replace(step, decided=next(decided)) if step.stage.kind == "gather" else step for step in steps]
 
 
-def load_decisions(job: Job) -> dict[str, Any]:
-    """Which rows of this shard go, and for whom: arrays ``row``, ``duplicate_of``, ``similarity``, ``band``, by row."""
-    folder = job.folder(job.body["cluster"])
-    ranges = np.load(folder / "ranges.npy", allow_pickle=False)
-    first, end = (int(ranges[job.body["shard"] + offset]) for offset in (0, 1))
-    with pa.memory_map(str(folder / "decisions.arrow")) as source:
-        table = pa.ipc.open_file(source).read_all().slice(first, end - first)
-        columns = {name: table[name].combine_chunks() for name in ("duplicate_of", "similarity", "band")}
-        return {"row": table["row"].to_numpy()} | columns
+def load_step(job: Job, spec: Mapping[str, Any], number: int) -> FusedStep:
+    """A step's stage, with its config typed again and the files made for it in place."""
+    stage = stages.load(spec["stage"])
+    made = {name: str(job.run / path) for name, path in spec["made"].items()}
+    config = stage.config.model_validate(spec["config"] | made)
+    return FusedStep(spec["step"], spec["lane"], stage, config, index=number)
 
 
 def warm_up(steps: list[FusedStep], columns: Mapping[str, str]) -> None:

@@ -113,8 +113,8 @@ def test_decisions_of_a_gather_are_copied(tmp_path: Path) -> None:
     blocks = [READ, ("dedup.exact", {}), ("map.sized", {"least": 60}), ("map.vowels", {"least": 10})]
     ran, plan = again(tmp_path, blocks, [*blocks[:3], ("map.vowels", {"least": 40})])
     assert ran == ["map.vowels 3"]
-    assert sum(manifest[1][0].dropped.get("exact_duplicate", 0) for key, manifest in result(plan).items()
-               if key.startswith("web.1-3/")) > 50
+    assert sum(manifest[1][1].dropped.get("exact_duplicate", 0) for key, manifest in result(plan).items()
+               if key.startswith("web.0-3/")) > 50
 
 
 def test_settings_can_go_there_and_back_and_to_a_third_value(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pydantic import ByteSize, Field, model_validator
 from dataengine.errors import InputError
 from dataengine.stage import MESSAGES, Piece, Refused, StageConfig, read
 from dataengine.stages.read._files import CODEC_ENDINGS, Found, Size, ranges, whole
-from dataengine.stages.read._found import ends
+from dataengine.stages.read._found import cheap_again, ends
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
 
@@ -145,6 +145,7 @@ def _columns(config: Config) -> dict[str, str]:
 
 
 @read(pieces=_pieces, columns=_columns, version=1,
+      again=lambda piece, config: _by_another(piece, config) and cheap_again(piece),
       refuses=(*FILE_REFUSES, "bad_json", "bad_unicode", "not_an_object", "no_text", "bad_csv", "bad_messages",
                "corrupt_parquet", "wrong_schema"))
 def huggingface(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
@@ -153,7 +154,7 @@ def huggingface(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refus
     from dataengine.stages.read._records import records
 
     form = _hub.format_of(piece.path)
-    if not config.messages and form in ("parquet", "jsonl"):
+    if _by_another(piece, config):
         yield from _by_its_own(piece, form, config)
         return
     rows = Rows(_columns(config))
@@ -166,6 +167,13 @@ def huggingface(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refus
             yield rows.take()
     if len(rows):
         yield rows.take()
+
+
+def _by_another(piece: Piece, config: Config) -> bool:
+    """Whether the reader of the piece's format does all that is to be done."""
+    from dataengine.stages.read import _hub
+
+    return not config.messages and _hub.format_of(piece.path) in ("parquet", "jsonl")
 
 
 def _by_its_own(piece: Piece, form: str, config: Config) -> Iterator[pa.RecordBatch | Refused]:

@@ -20,7 +20,7 @@ from pydantic import ByteSize, Field, model_validator
 
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, files, ranges, suffixes, whole
-from dataengine.stages.read._found import ends
+from dataengine.stages.read._found import cheap_again, ends
 from dataengine.stages.read._lines import Chunk, CutLine, TooLong, line_chunks
 from dataengine.stages.read._open import FILE_REFUSES, Damage, Stream, opened, refusal
 from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
@@ -72,7 +72,7 @@ def _columns(config: Config) -> dict[str, str]:
     return {"url": "string", "text": "string"} | kept
 
 
-@read(pieces=_pieces, columns=_columns, version=1,
+@read(pieces=_pieces, columns=_columns, version=1, again=lambda piece, config: cheap_again(piece),
       refuses=(*FILE_REFUSES, "bad_json", "bad_unicode", "not_an_object", "no_text"))
 def jsonl(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of a file or range. Origins count bytes of the unpacked text: ``a.jsonl:1023``."""

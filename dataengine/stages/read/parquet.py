@@ -17,6 +17,7 @@ from pydantic import ByteSize, Field, model_validator
 from dataengine.errors import InputError
 from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._files import FileConfig, Found, Size, files, whole
+from dataengine.stages.read._found import cheap_again
 from dataengine.stages.read._open import Damage, opened, refusal
 from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, ScalarType, check_keep, keep_columns
 
@@ -90,7 +91,7 @@ REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wron
            "unreachable")
 
 
-@read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES)
+@read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES, again=lambda piece, config: cheap_again(piece))
 def parquet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of a piece's row groups. Origins count the rows of the file: ``a.parquet#17``."""
     try:

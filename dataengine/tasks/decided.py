@@ -1,0 +1,71 @@
+"""What gathers have decided about the rows of one shard, as a task of that shard reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dataengine.tasks import Job
+
+REFUSED = "refused.json"
+"""In a sketch's folder, where something could not be sketched: ``reads`` and ``rows``."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One gather's decisions. Rows are numbered as the shard's reader, or the task before, gives them."""
+
+    row: np.ndarray
+    """int64, ascending: the rows that go."""
+    because: Mapping[str, pa.Array]
+    """``duplicate_of``, ``similarity`` and ``band`` of each of them."""
+    refused: Mapping[int, tuple[str, str]]
+    """Rows that could not be sketched -> reason and detail."""
+
+    @property
+    def gone(self) -> np.ndarray:
+        """int64, ascending: the rows that a later step does not see."""
+        return np.union1d(self.row, np.array(sorted(self.refused), np.int64))
+
+
+def decisions(job: Job) -> list[Decided]:
+    """Of the gathers in the task's body, in their order."""
+    pairs = zip(job.body.get("clusters", ()), job.body.get("sketches", ()), strict=True)
+    return [_decided(job.folder(cluster), job.folder(sketch), job.body["shard"]) for cluster, sketch in pairs]
+
+
+def _decided(cluster: Path, sketch: Path, shard: int) -> Decided:
+    columns = rows_of(cluster, shard)
+    refused = {int(row): (reason, detail) for row, (reason, detail) in refusals(sketch)["rows"].items()}
+    return Decided(columns.pop("row").to_numpy(), columns, refused)
+
+
+def rows_of(cluster: Path, shard: int) -> dict[str, pa.Array]:
+    """The decisions of one shard, column by column."""
+    ranges = np.load(cluster / "ranges.npy", allow_pickle=False)
+    first, end = int(ranges[shard]), int(ranges[shard + 1])
+    with pa.memory_map(str(cluster / "decisions.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all().slice(first, end - first)
+        return {name: pa.concat_arrays(table[name].chunks or [pa.array([], table[name].type)])
+                for name in table.column_names}
+
+
+def refusals(sketch: Path) -> dict[str, dict]:
+    """What could not be sketched: ``reads``, number of a read -> reason for which the reader died there, and ``rows``,
+    number of a row -> [reason, detail].
+    """
+    try:
+        return json.loads((sketch / REFUSED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"reads": {}, "rows": {}}
+
+
+def reader_deaths(job: Job) -> dict[str, str]:
+    """Where the reader is known to die: whoever reads the split again refuses the same, or rows had other numbers."""
+    sketches = job.body.get("sketches", ())
+    return refusals(job.folder(sketches[0]))["reads"] if sketches else {}
