@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import stamp
-from dataengine.tokens import TokenWriter, learn
+from dataengine.learn_tokenizer import learn
+from dataengine.tokens import TokenWriter
 
 LENGTH = 256
 VOCABULARY = 2048

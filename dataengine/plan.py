@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import plan_gather, plan_splits, shards
+from dataengine import plan_gather, plan_splits, plan_tokenizer, shards
 from dataengine.errors import Problem, RecipeError
 from dataengine.plan_gather import Gathered
 from dataengine.planned import Plan, Segment, Share, Step, Task, TaskRef, address, digest, places, stored
@@ -303,10 +303,11 @@ class _Planner:
         inputs: Iterable[TaskRef],
         body: dict[str, Any],
         identity: Any = None,
+        hashes: Mapping[str, str] | None = None,
     ) -> TaskRef:
         """A segment of one task that makes one thing of many inputs."""
         if (kind, name) not in self.made:
-            step = Step(name, "", kind, 1, config)
+            step = Step(name, "", kind, 1, config, hashes=hashes or {})
             self.made[kind, name] = self.add(name, kind, "", (step,), [(tuple(inputs), identity, body)])[0]
         return self.made[kind, name]
 
@@ -324,11 +325,7 @@ class _Planner:
         return self.product(path, "classifier", body["config"], (*positive, *negative), body, len(positive))
 
     def tokenizer(self) -> TaskRef:
-        config = self.recipe.tokenizer
-        assert config is not None, "the recipe has checked that there is a [tokenizer]"
-        inputs = self.ends(config.learn_from, "tokenizer.learn_from")
-        body = {"name": "tokenizer", "config": config.model_dump(mode="json"), "parents": places(inputs)}
-        return self.product("tokenizer", "tokenizer", body["config"], inputs, body)
+        return plan_tokenizer.tokenizer(self)
 
     def tokenized(self, lane: str, form: str, heldout: float) -> tuple[TaskRef, ...]:
         """The token shards of a lane: one task a shard, shared by all mixes that want them in the same form."""
@@ -360,6 +357,8 @@ class _Planner:
     def mix(self, name: str) -> TaskRef:
         config, path = self.recipe.mixes[name], f"mix.{name}"
         tokenizer = self.tokenizer()
+        if config.format == "messages":
+            plan_tokenizer.chats(self, name)
         inputs = [ref for lane in config.sources for ref in self.tokenized(lane, config.format, config.heldout)]
         body = {
             "name": path,

@@ -92,7 +92,7 @@ def _edges(document: Document, parts: Parts) -> Iterator[Edge]:
         for side in ("positive", "negative"):
             lanes = getattr(classifier, side)
             yield from _lane_edges(document, ("classifier", name), lanes, ("classifier", name, side))
-    if parts.tokenizer:
+    if parts.tokenizer and parts.tokenizer.learn_from:
         yield from _lane_edges(document, ("tokenizer",), parts.tokenizer.learn_from, ("tokenizer", "learn_from"))
     for name, mix in parts.mixes.items():
         yield from _lane_edges(document, ("mix", name), mix.sources, ("mix", name, "from"))
@@ -144,7 +144,7 @@ def _check_twice(document: Document, parts: Parts) -> None:
     lists: list[tuple[Sequence[str], Place]]
     lists = [(mix.sources, ("mix", name, "from")) for name, mix in parts.mixes.items()]
     lists += [(drafts[0].sources, ("data", lane, 0, "from")) for lane, drafts in parts.lanes.items() if drafts]
-    if parts.tokenizer:
+    if parts.tokenizer and parts.tokenizer.learn_from:
         lists.append((parts.tokenizer.learn_from, ("tokenizer", "learn_from")))
     for name, classifier in parts.classifiers.items():
         lists += [(getattr(classifier, side), ("classifier", name, side)) for side in ("positive", "negative")]
@@ -183,6 +183,18 @@ def _check_tokenizer(document: Document, parts: Parts) -> None:
         document.report(("mix", name), "a mix is counted in tokens, but there is no [tokenizer]",
                         "a tokenizer learnt from a lane",
                         words.lines("[tokenizer]", f"learn_from = {words.toml(mix.sources[0])}"))
+    given = document.tree.get("tokenizer")
+    if not isinstance(given, dict):
+        return
+    if "model" in given:
+        for field in [name for name in given if name != "model" and name in TokenizerConfig.model_fields]:
+            document.report(("tokenizer", field), f"{words.string(field)} is said of learning, but there is a model",
+                            "`model` alone, or `learn_from` and no model", at_key=True)
+    elif "learn_from" not in given and not any(words.nearest(name, ["learn_from", "model"]) for name in given):
+        lanes = [name for mix in parts.mixes.values() for name in mix.sources] or _names(document, "data")
+        document.report(("tokenizer",), '[tokenizer] needs "learn_from" or "model"',
+                        "lanes to learn from, or the file of a SentencePiece model",
+                        f"learn_from = {words.toml(lanes[0])}" if lanes else 'model = "tokenizer.model"')
 
 
 def _check_objectives(document: Document, parts: Parts) -> None:

@@ -93,10 +93,13 @@ class ClassifierConfig(TableConfig):
 
 
 class TokenizerConfig(TableConfig):
-    """A SentencePiece tokenizer learnt from the recipe's own text."""
+    """A SentencePiece tokenizer: learnt from the recipe's own text, or one that there is."""
 
-    learn_from: Lanes
+    learn_from: Lanes | None = None
     """Lanes whose text it learns from."""
+    model: Annotated[str, Field(min_length=1, examples=["tokenizer.model"])] | None = None
+    """In place of `learn_from`, a SentencePiece model of type bpe or unigram: ``tokenizer.model`` of an earlier run, or
+    that of another language model. Its content, not its path, decides what is made again."""
     vocabulary: int = Field(32_768, ge=300, le=1_000_000)
     """Number of tokens, of which 256 are the bytes and some are special."""
     kind: Literal["bpe", "unigram"] = "bpe"

@@ -1,9 +1,9 @@
-"""Tokenizers learnt from text, and token shards on disk in Megatron-LM's indexed-dataset format.
+"""Tokenizers, and token shards on disk in Megatron-LM's indexed-dataset format.
 
-A tokenizer is one SentencePiece file, ``tokenizer.model``, with byte fallback and no normalisation: text -> ids -> text
-is exact for every string that UTF-8 can hold, control characters and NUL too. (A lone surrogate, which is not text,
-is refused.) Marks such as ``</s>`` and ``<|end|>`` are control symbols: no text ever becomes their id, so that a
-document cannot end itself or speak as another role.
+A tokenizer is one SentencePiece file, ``tokenizer.model``. Those learnt here (`learn_tokenizer`) have byte fallback and
+no normalisation: text -> ids -> text is exact for every string that UTF-8 can hold, control characters and NUL too. (A
+lone surrogate, which is not text, is refused.) Marks such as ``</s>`` and ``<|end|>`` are control symbols: no text ever
+becomes their id, so that a document cannot end itself or speak as another role.
 
 A token shard is ``NAME.bin`` (ids back to back), ``NAME.idx`` (where each document starts) and, for conversations,
 ``NAME.mask`` (one byte per token: 1 where a loss is taken). The format is that of ``megatron/core/datasets/
@@ -12,16 +12,15 @@ indexed_dataset.py``. The index is written last: a shard without it does not exi
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from dataengine import sentencepiece_file
 from dataengine.errors import CorruptShard, InputError, RunFailed
 
 if TYPE_CHECKING:
@@ -35,133 +34,98 @@ ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>
 """The mark that opens a turn, by the role that speaks."""
 END = "<|end|>"
 """The mark that closes a turn."""
+CHAT_MARKS = (*ROLES.values(), END)
+FIT = "a SentencePiece model of type bpe or unigram with a control symbol that ends a document"
 SPACE = "\u2581"
 """SentencePiece writes a space as this character, so the character itself is carried as its three bytes."""
-LONGEST_SENTENCE = 4_096
-"""Characters of one training sentence; longer lines are cut, so that a line of 10 MB costs linear time."""
-
-
-# --- learning a tokenizer ---------------------------------------------------------------------------------------------
-
-def learn(
-    texts: Iterable[str], folder: Path, *, vocabulary: int, kind: Literal["bpe", "unigram"], sample_bytes: int,
-    threads: int = 1,
-) -> dict[str, float]:
-    """Learn a tokenizer from the first `sample_bytes` of `texts` and write ``folder/tokenizer.model``.
-
-    Returns figures: vocabulary, and bytes and tokens of the sample (bytes of UTF-8). The same texts, vocabulary, kind
-    and threads give the same file, byte for byte. Raises RunFailed where the text is too little (the message says how
-    large the vocabulary can be) or has too many different characters for the vocabulary.
-    """
-    import sentencepiece
-
-    sample = list(_until(texts, sample_bytes))
-    if not any(map(str.strip, sample)):
-        raise RunFailed("there is no text to learn a tokenizer from", expected="at least a few kilobytes of text")
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_sentences(sample), model_writer=model, model_type=kind, vocab_size=vocabulary,
-            byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
-            remove_extra_whitespaces=False, allow_whitespace_only_pieces=True, split_digits=True,
-            max_sentence_length=8 * LONGEST_SENTENCE, unk_id=0, bos_id=1, eos_id=2, pad_id=3,
-            control_symbols=[*ROLES.values(), END], num_threads=threads, minloglevel=3,
-        )
-    except RuntimeError as error:
-        raise _said_plainly(str(error), vocabulary) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(model.getvalue())
-    tokens = sum(map(len, Tokenizer(model.getvalue()).encode(sample)))
-    size = sum(len(text.encode()) for text in sample)
-    return {"vocabulary": vocabulary, "sample_bytes": size, "sample_tokens": tokens, "bytes_per_token": size / tokens}
-
-
-def _until(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """Texts from the first on, until `limit` bytes have passed; the last is cut."""
-    for text in texts:
-        size = len(text.encode())
-        yield text if size <= limit else text.encode()[:limit].decode(errors="ignore")
-        limit -= size
-        if limit <= 0:
-            return
-
-
-def _sentences(texts: Iterable[str]) -> Iterator[str]:
-    """Lines without their ends, so that no piece crosses a line; NUL and the space mark would be misread."""
-    for text in texts:
-        for line in re.split(f"[\n\0{SPACE}]", text):
-            for start in range(0, len(line), LONGEST_SENTENCE):
-                yield line[start:start + LONGEST_SENTENCE]
-
-
-def _said_plainly(message: str, vocabulary: int) -> RunFailed:
-    """SentencePiece's complaint about the vocabulary's size as an error with a number to write."""
-    where = "tokenizer"
-    if largest := re.search(r"value <= (\d+)", message):
-        return RunFailed(
-            f"the text is too little for a vocabulary of {vocabulary}", where=where,
-            expected=f"at most {largest[1]}, or more text", write=f"vocabulary = {largest[1]}",
-        )
-    if needed := re.search(r"(\d+) vs (\d+)", message):
-        smallest = max(int(needed[1]), int(needed[2]))
-        return RunFailed(
-            f"a vocabulary of {vocabulary} cannot hold the characters of the text and the 256 bytes", where=where,
-            expected=f"more than {smallest}", write=f"vocabulary = {smallest + smallest // 4}",
-        )
-    return RunFailed(f"SentencePiece could not learn from this text: {message}", where=where)
 
 
 # --- text and ids -----------------------------------------------------------------------------------------------------
 
 class Tokenizer:
-    """Text to ids and back. About 5 MB/s per thread for bpe, 25 MB/s for unigram."""
+    """Text to ids and back, by a SentencePiece model of type bpe or unigram.
+
+    A model learnt here has byte fallback and alters nothing, so that text comes back exactly. Of other models this
+    holds where `sentencepiece_file.Model.reversible` does; where it does not, ids are what SentencePiece makes of the
+    text: with a space put before it, its characters normalised, its spaces folded, or unknown ones lost.
+    """
 
     def __init__(self, model: bytes) -> None:
-        import sentencepiece
-
+        """Raises ValueError where these bytes are no SentencePiece model."""
         self.model = model
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self._file = sentencepiece_file.parse(model)
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
-        """Read ``tokenizer.model``. Raises InputError where it is missing or no SentencePiece model of ours."""
+        """Read ``tokenizer.model``. Raises InputError where it is missing, no model, or unfit."""
         try:
             tokenizer = cls(Path(path).read_bytes())
         except OSError as error:
             raise InputError(f"cannot read the tokenizer: {error.strerror}", where=str(path)) from error
-        except RuntimeError as error:
-            raise InputError("this is not a SentencePiece model", where=str(path)) from error
-        if tokenizer.eos != 2 or tokenizer._id(END) == tokenizer._processor.unk_id():
-            raise InputError(f"this tokenizer lacks the marks {END} and </s>", where=str(path),
-                             expected="a tokenizer learnt by dataengine")
+        except ValueError as error:
+            raise InputError(str(error), where=str(path)) from error
+        if wrong := unfit(tokenizer._file):
+            raise InputError(wrong, where=str(path), expected=FIT)
         return tokenizer
+
+    @cached_property
+    def _processor(self) -> Any:
+        import sentencepiece
+
+        try:
+            return sentencepiece.SentencePieceProcessor(model_proto=self.model)
+        except RuntimeError as error:
+            raise InputError(f"SentencePiece refuses this model: {error}") from error
 
     @property
     def vocabulary(self) -> int:
         """How many ids there are: 0 to vocabulary - 1."""
-        return len(self._processor)
+        return len(self._file.pieces)
 
-    @property
+    @cached_property
     def eos(self) -> int:
         """Ends a document."""
-        return self._processor.eos_id()
+        eos = self._file.eos
+        assert eos is not None, "load has looked for it"
+        return eos
 
-    @property
+    @cached_property
     def bos(self) -> int:
-        return self._processor.bos_id()
+        """Begins a text for those who ask for such a mark. A model without one begins behind the end of another."""
+        bos = self._file.control(self._file.marks["bos"])
+        return self.eos if bos is None else bos
 
-    @property
+    @cached_property
     def pad(self) -> int:
-        """Fills a batch; never a target."""
-        return self._processor.pad_id()
+        """Fills a batch; never a target, so that ``</s>`` does as well where a model has no ``<pad>``."""
+        pad = self._file.control(self._file.marks["pad"])
+        return self.eos if pad is None else pad
 
     @property
     def end(self) -> int:
-        """Ends a turn of a conversation."""
-        return self._id(END)
+        """Ends a turn of a conversation. Raises InputError where the model has no such mark."""
+        return self._mark(END)
 
-    def _id(self, mark: str) -> int:
-        return self._processor.piece_to_id(mark)
+    @property
+    def chats(self) -> bool:
+        """Whether the model has the marks of a conversation."""
+        return not missing_marks(self._file)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """What a model of text or conversations says last."""
+        return (self.eos, self.end) if self.chats else (self.eos,)
+
+    def _mark(self, mark: str) -> int:
+        found = self._marks.get(mark)
+        if found is None:
+            raise InputError(f"this tokenizer lacks the mark {mark}, so it cannot write conversations",
+                             expected="a tokenizer learnt by dataengine, which has the marks of all roles")
+        return found
+
+    @cached_property
+    def _marks(self) -> dict[str, int | None]:
+        return {mark: self._file.control(mark.encode()) for mark in CHAT_MARKS}
 
     def encode(self, texts: Sequence[str], *, eos: bool = False) -> list[np.ndarray]:
         """One int32 array of ids per text, ending in ``</s>`` with `eos`. Raises InputError on lone surrogates."""
@@ -174,29 +138,28 @@ class Tokenizer:
                 _refuse_surrogates(i, text)
             raise
         for i, text in enumerate(texts):
-            if SPACE in text:
+            if SPACE in text and self._file.reversible:
                 ids[i] = self._encode_with_space_mark(text)
         return [np.append(document, np.int32(self.eos)) for document in ids] if eos else ids
 
     def _encode_with_space_mark(self, text: str) -> np.ndarray:
         import numpy as np
 
-        mark = np.array([self._id(f"<0x{byte:02X}>") for byte in SPACE.encode()], dtype=np.int32)
+        mark = np.array([self._file.pieces.index(b"<0x%02X>" % byte) for byte in SPACE.encode()], dtype=np.int32)
         parts = self._processor.encode(text.split(SPACE), return_type="numpy", num_threads=1)
         return np.concatenate([parts[0], *chain.from_iterable((mark, part) for part in parts[1:])])
 
     @cached_property
     def pieces(self) -> list[bytes]:
         """The bytes of text behind each id; none for marks."""
-        model = self._processor
+        space = SPACE.encode()
 
-        def surface(piece: int) -> bytes:
-            if model.is_control(piece) or model.is_unknown(piece):
+        def surface(piece: bytes, kind: int) -> bytes:
+            if kind in (sentencepiece_file.CONTROL, sentencepiece_file.UNKNOWN):
                 return b""
-            name = model.id_to_piece(piece)
-            return bytes([int(name[3:5], 16)]) if model.is_byte(piece) else name.replace(SPACE, " ").encode()
+            return bytes([int(piece[3:5], 16)]) if kind == sentencepiece_file.BYTE else piece.replace(space, b" ")
 
-        return [surface(piece) for piece in range(self.vocabulary)]
+        return [surface(piece, kind) for piece, kind in zip(self._file.pieces, self._file.types, strict=True)]
 
     @cached_property
     def piece_bytes(self) -> np.ndarray:
@@ -235,7 +198,21 @@ class Tokenizer:
     def _opening(self, role: str) -> int:
         if role not in ROLES:
             raise InputError(f"a message has the role {role!r}", expected=f"one of {', '.join(ROLES)}")
-        return self._id(ROLES[role])
+        return self._mark(ROLES[role])
+
+
+def unfit(model: sentencepiece_file.Model) -> str:
+    """Why a SentencePiece model cannot be a tokenizer here, or nothing."""
+    if model.kind not in (sentencepiece_file.BPE, sentencepiece_file.UNIGRAM):
+        return f"this model is of type {sentencepiece_file.KINDS[model.kind]}"
+    if model.eos is None:
+        return f"this tokenizer lacks the mark {model.marks['eos'].decode(errors='replace')} that ends a document"
+    return ""
+
+
+def missing_marks(model: sentencepiece_file.Model) -> list[str]:
+    """The marks of a conversation that a model lacks."""
+    return [mark for mark in CHAT_MARKS if model.control(mark.encode()) is None]
 
 
 def _refuse_surrogates(i: int, text: str) -> None:

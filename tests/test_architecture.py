@@ -35,13 +35,13 @@ FLOORS = [
     {"run", "run_folder", "executors", "worker"},
     {"tasks"},
     {"why", "judged", "going_on"},
-    {"plan", "plan_gather", "planned", "sql"},
+    {"plan", "plan_gather", "plan_tokenizer", "planned", "sql"},
     {"recipe", "ledger"},
     {"classifier"},
     {"compose", "variables", "document", "recipe_file", "tables", "references", "typed", "words", "locate"},
     {"stages"},
-    {"stage", "shards", "index", "tokens", "mixture", "terminal", "content", "fasttext_model", "fasttext_weights",
-     "fasttext_file", "pii", "remote"},
+    {"stage", "shards", "index", "tokens", "learn_tokenizer", "sentencepiece_file", "mixture", "terminal", "content",
+     "fasttext_model", "fasttext_weights", "fasttext_file", "pii", "remote"},
     {"kernels", "errors", "faults", "version", "threads", "secret"},
 ]
 """From the top. A module may import from its own floor and from those below."""

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.errors import CorruptShard, InputError, RunFailed
-from dataengine.tokens import END, MODEL_FILE, ROLES, SPACE, Tokenizer, TokenShard, TokenWriter, dtype_of, learn
+from dataengine.learn_tokenizer import learn
+from dataengine.tokens import END, MODEL_FILE, ROLES, SPACE, Tokenizer, TokenShard, TokenWriter, dtype_of
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "looked", "at", "moon", "while", "rain", "over", "hills"]
 MARKS = ["</s>", "<s>", "<unk>", "<pad>", END, "<0x41>", "<0x0A>", *ROLES.values()]

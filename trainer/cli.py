@@ -64,7 +64,7 @@ def generate(checkpoint: Path, prompt: tuple[str, ...], tokens: int, temperature
     model, tokenizer, training = checkpoints.read_model(checkpoint)
     chat = training.get("kind") == "messages"
     made = run(model.eval(), [prompt_ids(tokenizer, text, chat=chat) for text in prompt], tokens=tokens,
-               temperature=temperature, top_p=top_p, seed=seed, stop=(tokenizer.eos, tokenizer.end))
+               temperature=temperature, top_p=top_p, seed=seed, stop=tokenizer.stops)
     texts = [tokenizer.decode(ids) for ids in made]
     if as_json:
         rows = [{"prompt": given, "text": text} for given, text in zip(prompt, texts, strict=True)]

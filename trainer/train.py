@@ -284,7 +284,7 @@ class Run:
         made = generate(
             self.model.eval(), [prompt_ids(tokenizer, prompt, chat=chat) for prompt in config.prompts],
             tokens=config.sample_tokens, temperature=config.sample_temperature, seed=config.seed,
-            stop=(tokenizer.eos, tokenizer.end))
+            stop=tokenizer.stops)
         return [{"prompt": prompt, "text": tokenizer.decode(ids)}
                 for prompt, ids in zip(config.prompts, made, strict=True)]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dataengine import shards
+from dataengine.errors import RunFailed
 from dataengine.tasks import Job, blank
 from dataengine.tasks.tokens import share_of
 
@@ -24,8 +26,13 @@ def classifier(job: Job, staging: Path, at: Callable[[int, int], None]) -> shard
 
 
 def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
-    """Learn ``tokenizer.model`` from documents of the lanes, chosen by their ids' hash so that all lanes have a say."""
-    from dataengine import tokens
+    """``tokenizer.model``: a copy of the one there is, or learnt from documents of the lanes.
+
+    The documents are chosen by their ids' hash, so that all lanes have a say.
+    """
+    if "model" in job.body:
+        return _given_tokenizer(job, staging)
+    from dataengine.learn_tokenizer import learn
     from dataengine.tables import TokenizerConfig
 
     config = TokenizerConfig.model_validate(job.body["config"])
@@ -36,9 +43,22 @@ def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards
     share = 1.1 * config.sample_bytes / max(total, 1)
     texts = (text for identity, text in documents(job, places) if share_of(identity) < share)
     manifest = blank(job)
-    manifest.figures = tokens.learn(
+    manifest.figures = learn(
         texts, staging, vocabulary=config.vocabulary, kind=config.kind, sample_bytes=config.sample_bytes
     )
+    return manifest
+
+
+def _given_tokenizer(job: Job, staging: Path) -> shards.Manifest:
+    """Copy a model that is still what the plan has seen."""
+    from dataengine.tokens import MODEL_FILE, Tokenizer
+
+    given = Tokenizer.load(Path(job.body["model"]))
+    if hashlib.sha256(given.model).hexdigest() != job.body["sha256"]:
+        raise RunFailed("the tokenizer has changed since the run began", where=job.body["model"], write="run it again")
+    (staging / MODEL_FILE).write_bytes(given.model)
+    manifest = blank(job)
+    manifest.figures = {"vocabulary": given.vocabulary}
     return manifest
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tiny_languages import stories, sums
 
-from dataengine.tokens import MODEL_FILE, Tokenizer, TokenWriter, learn
+from dataengine.learn_tokenizer import learn
+from dataengine.tokens import MODEL_FILE, Tokenizer, TokenWriter
 
 
 @pytest.fixture(scope="session")

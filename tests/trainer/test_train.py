@@ -305,7 +305,7 @@ def test_training_goes_on_from_another_runs_model(small, tmp_path, write_mixture
 
 
 def test_a_first_model_with_another_tokenizer_is_refused(small, tmp_path) -> None:
-    from dataengine.tokens import learn
+    from dataengine.learn_tokenizer import learn
 
     train(small, tmp_path / "base")
     learn(stories(300, 5), tmp_path / "base/final", vocabulary=320, kind="bpe", sample_bytes=1 << 20)
