@@ -19,7 +19,12 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.shingles import FNV_PRIME, FNV_START, LEAD, ROLL, character_class, mix
+from dataengine.kernels.shingles import ROLL, mix
+from dataengine.kernels.word_hashes import character_class
+
+FNV_START, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+LEAD = 1
+"""The class of bytes above ASCII."""
 
 DROPPED, SPACE, DIGIT = 2, 3, 4
 """Classes of ASCII bytes beside 0 (a letter, see `classes`) and LEAD."""

@@ -12,8 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.shingles import FOLD, ROLL, characters, mix, shingles, words
+from dataengine.kernels.buffers import read_only
+from dataengine.kernels.byte_vectors import WIDTH
+from dataengine.kernels.part import part
+from dataengine.kernels.shingles import ROLL, characters, mix, shingles
 from dataengine.kernels.spaces import fold_spaces
+from dataengine.kernels.word_hashes import words
 
 BLOCK = 2048
 """Words a pass: 16 KiB of hashes."""
@@ -51,9 +55,9 @@ def _place(table, generation, value):
 
 @njit(cache=True, nogil=True)
 def table_size(count):
-    """The power of two that leaves a table of `count` elements at least half empty."""
+    """The power of two that leaves a table of `count` elements at least three quarters empty."""
     size = 16
-    while size < 2 * count:
+    while size < 4 * count:
         size *= 2
     return size
 
@@ -95,44 +99,86 @@ def similarity(table, generation, size, elements, threshold):
     return value if value >= threshold else -1.0
 
 
+@part
+def powers(base, out):
+    """``out[j] = base ** j`` modulo 2^64."""
+    value = np.uint64(1)
+    for j in range(out.size):
+        out[j] = value
+        value *= base
+
+
+@part
+def weighed(hashes, weights):
+    """The sum of ``hashes[j] * weights[j]`` modulo 2^64, vectorised."""
+    total = np.uint64(0)
+    for j in range(hashes.size):
+        total += hashes[j] * weights[j]
+    return total
+
+
+@part
+def add(table, value):
+    """Whether `value` is new to an open-addressed table of uint32, a power of two, in which 0 is a free slot; it is in
+    it then. Values go by their leading bits."""
+    mask = np.uint32(table.size - 1)
+    slot = np.uint32(np.uint64(value) * np.uint64(table.size) >> HIGH)
+    while table[slot] != 0:
+        if table[slot] == value:
+            return False
+        slot = (slot + np.uint32(1)) & mask
+    table[slot] = value
+    return True
+
+
 @njit(cache=True, nogil=True)
-def _make(data, offsets, ngram, of_words, least, fold, elements, starts, same, counts):
+def unique(values, count, table, out, filled):
+    """Add those of ``values[:count]`` that are new to the table to ``out[filled:]``; returns how far it is filled."""
+    for i in range(count):
+        value = values[i]
+        if add(table, value):
+            out[filled] = value
+            filled += 1
+    return filled
+
+
+@njit(cache=True, nogil=True)
+def _make(data, offsets, ngram, of_words, least, elements, starts, same, counts):
     """Fill the arrays of `Sets`; returns how many elements there are."""
-    hashes = np.empty(BLOCK + ngram, np.uint64)
-    table = np.zeros(16, np.uint64)
-    generation = np.uint64(0)
+    hashes, work = np.empty(BLOCK + ngram, np.uint64), np.empty((2, BLOCK + ngram), np.uint64)
+    ones, twos = np.empty(BLOCK + 1, np.uint64), np.empty(BLOCK + 1, np.uint64)
+    powers(ROLL, ones)
+    powers(OTHER_ROLL, twos)
+    fresh, table = np.empty(BLOCK + ngram, np.uint32), np.empty(16, np.uint32)
     filled = 0
     for i in range(offsets.size - 1):
-        at, end, carried, raw = offsets[i], offsets[i + 1], 0, filled
-        one, two = np.uint64(0), np.uint64(0)
+        at, end, carried, count, size = offsets[i], offsets[i + 1], 0, 0, 0
+        one, two, weight_one, weight_two = np.uint64(0), np.uint64(0), np.uint64(1), np.uint64(1)
+        starts[i] = first = filled
         while at < end:
             room = hashes[carried : carried + BLOCK]
-            found, at = words(data, at, end, fold, room) if of_words else characters(data, at, end, room)
-            counts[i] += found
+            found, at = words(data, at, end, room) if of_words else characters(data, at, end, room)
+            count += found
+            one += weight_one * weighed(room[:found], ones)
+            two += weight_two * weighed(room[:found], twos)
+            weight_one *= ones[found]
+            weight_two *= twos[found]
             held = carried + found
-            for j in range(carried, held):
-                one = one * ROLL + hashes[j]
-                two = two * OTHER_ROLL + hashes[j]
-            raw += shingles(hashes, held, ngram, elements[raw:])
+            made = shingles(hashes, held, ngram, work, fresh)
+            if table_size(filled - first + made) > size:
+                size = table_size(filled - first + made)
+                if size > table.size:
+                    table = np.empty(size, np.uint32)
+                table[:size] = 0
+                for j in range(first, filled):
+                    add(table[:size], elements[j])
+            filled = unique(fresh, made, table[:size], elements, filled)
             carried = min(held, ngram - 1)
             for j in range(carried):  # the words that shingles of the next block begin with
                 hashes[j] = hashes[held - carried + j]
-        same[i, 0], same[i, 1] = mix(one), mix(two ^ np.uint64(counts[i]))
-        starts[i] = filled
-        if counts[i] < least:
-            continue
-        size = table_size(raw - filled)
-        if size > table.size:
-            table = np.zeros(size, np.uint64)
-        generation += np.uint64(1)
-        part = table[:size]
-        for j in range(filled, raw):
-            value = elements[j]
-            slot = _place(part, generation, value)
-            if part[slot] >> HIGH != generation:
-                part[slot] = generation << HIGH | np.uint64(value)
-                elements[filled] = value
-                filled += 1
+        counts[i], same[i, 0], same[i, 1] = count, mix(one), mix(two ^ np.uint64(count))
+        if count < least:
+            filled = first
     starts[offsets.size - 1] = filled
     return filled
 
@@ -144,8 +190,10 @@ def sets_of(data: np.ndarray, offsets: np.ndarray, *, ngram: int, of_words: bool
     """
     if not of_words:
         data, offsets = fold_spaces(data, offsets)
+    if len(data) < WIDTH:
+        data = read_only(np.concatenate([data, np.zeros(WIDTH, np.uint8)]))
     n, size = len(offsets) - 1, int(offsets[-1] - offsets[0])
     elements = np.empty((size // 2 + 2 * n if of_words else size) + ngram + 1, np.uint32)
     starts, same, counts = np.zeros(n + 1, np.int64), np.zeros((n, 2), np.uint64), np.zeros(n, np.int64)
-    filled = _make(data, offsets, ngram, of_words, max(least, ngram), FOLD, elements, starts, same, counts)
+    filled = _make(data, offsets, ngram, of_words, max(least, ngram), elements, starts, same, counts)
     return Sets(elements[:filled], starts, same, counts)

@@ -94,7 +94,7 @@ def choice(config: Config) -> Choice:
 @gather(
     reads=lambda config: reads(config, "text"),
     reason="near_duplicate",
-    version=2,
+    version=3,
     choice=choice,
     alike=alike,
     check=check,
