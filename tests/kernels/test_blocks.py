@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.kernels import block_context, block_features, blocks
@@ -60,6 +60,7 @@ def test_hidden_text_counts_only_where_it_is_the_smaller_part() -> None:
         "all of it, shown by a script"]
 
 
+@settings(deadline=None)  # the first call compiles
 @given(SOUP)
 def test_features_of_any_page_are_numbers_and_its_blocks_are_in_order(html: str) -> None:
     page = page_of(html)

@@ -6,8 +6,9 @@ import math
 import random
 
 import numpy as np
+import pytest
 
-from dataengine.kernels.boosted_trees import DEPTH, LANES, Trees, log_odds
+from dataengine.kernels.boosted_trees import DEPTH, LANES, MAX_BORDERS, Trees, log_odds, ranked
 
 
 def grown(rng: random.Random, trees: int, columns: list[int]) -> Trees:
@@ -57,3 +58,17 @@ def test_a_value_equal_to_the_threshold_and_one_that_is_no_number_set_no_bit() -
                   np.arange(1 << DEPTH, dtype=np.float32).reshape(1, -1))
     rows = np.array([[0.5], [np.nextafter(np.float32(0.5), np.float32(1))], [math.nan], [math.inf]], np.float32)
     assert log_odds(rows, trees).tolist() == [0, 2, 0, 2]
+
+
+def test_a_feature_may_have_as_many_borders_as_a_byte_can_count() -> None:
+    def over(count: int) -> Trees:
+        trees = -(-count // DEPTH)
+        threshold = np.minimum(np.arange(trees * DEPTH), count - 1).astype(np.float32).reshape(trees, DEPTH)
+        value = np.random.default_rng(1).uniform(-1, 1, (trees, 1 << DEPTH)).astype(np.float32)
+        return Trees(np.zeros(1, np.int16), np.zeros((trees, DEPTH), np.int16), threshold, value)
+
+    rows = np.linspace(-1, MAX_BORDERS + 1, 200, dtype=np.float32).reshape(-1, 1)
+    trees = over(MAX_BORDERS)
+    assert np.allclose(log_odds(rows, trees), [walked(row, trees) for row in rows.tolist()], atol=1e-4)
+    with pytest.raises(ValueError, match="256 borders"):
+        ranked(over(MAX_BORDERS + 1))

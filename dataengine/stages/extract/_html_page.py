@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dataengine.kernels import block_context, block_features, blocks, page_text, tree
-from dataengine.kernels.boosted_trees import Trees, log_odds
-from dataengine.kernels.elements import TITLE, element_table
+from dataengine.kernels import block_context, block_features, main_content, page, page_text, tree
+from dataengine.kernels.boosted_trees import Trees, ranked
+from dataengine.kernels.elements import element_table
 from dataengine.kernels.entities import entity_table
-from dataengine.kernels.even_out import even_out
+from dataengine.kernels.main_content import THRESHOLD
 from dataengine.stages.extract._html_formulas import Formulas, find_formulas
 from dataengine.stages.extract._html_words import ATTRIBUTE_GROUPS, attribute_automaton, candidate_names, text_automaton
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from dataengine.kernels.tree import Tree
 
 WEIGHTS = Path(__file__).with_name("_html_weights.npz")
-THRESHOLD = 0.55
-"""A block at least so likely is kept. On sites that the model has not seen this gives .002 more F1 than .5 on the
-article-extraction-benchmark, as much on readability's pages, and .002 less on trafilatura's (5-fold, 646 pages)."""
-LOW_SHARE = 0.3
-"""Where the kept blocks are less than this share of the text that was expected, the page's own threshold is used."""
 COMMENT_BIT = np.uint64(1) << np.uint64(list(ATTRIBUTE_GROUPS).index("comment"))
 
 
@@ -51,73 +46,54 @@ def weights() -> tuple[Trees, Trees]:
     return tuple(trees._replace(value=trees.value.astype(np.float32)) for trees in (first, second))
 
 
+def parse(content: bytes) -> Tree:
+    """The tree of a page in UTF-8."""
+    return tree.parse(np.frombuffer(content, np.uint8), *element_table(), *attribute_automaton())
+
+
 def read(content: bytes) -> Page:
-    """Parse a page in UTF-8."""
-    data = np.frombuffer(content, np.uint8)
-    parsed = tree.parse(data, *element_table(), *attribute_automaton())
+    """A page in UTF-8, parsed and cut into blocks."""
+    data, parsed = np.frombuffer(content, np.uint8), parse(content)
     formulas = find_formulas(content, parsed)
-    skipped = blocks.shown_states(parsed)
-    title = blocks.title_words(data, *title_place(parsed))
-    split = blocks.split_blocks(data, parsed, skipped, formulas.nodes, title, *text_automaton())
+    skipped, split = page.read_blocks(data, parsed, formulas.nodes, text_automaton())
     return Page(data, parsed, formulas, skipped, split)
 
 
-def title_place(parsed: Tree) -> tuple[int, int]:
-    """Where the text of the first ``<title>`` is, as (start, end); (0, 0) where there is none."""
-    for node in parsed.marked:
-        if parsed.tag[node] == TITLE:
-            return int(parsed.stop[node]), int(parsed.finish[node])
-    return 0, 0
-
-
-def features(page: Page) -> tuple[block_context.Context, np.ndarray]:
-    """What the model is told of each block; the columns of the second round are still 0."""
-    context = block_context.surroundings(page.tree, page.blocks)
-    return context, block_features.features(page.tree, page.blocks, context, candidate_names())
-
-
-def main_content(page: Page, comments: bool) -> np.ndarray:
-    """Which blocks are the main content: bool, shape (blocks,)."""
-    count = page.blocks.first.size
-    if count == 0:
-        return np.zeros(0, np.bool_)
+@cache
+def model() -> main_content.Model:
+    """What pages are judged by."""
     first, second = weights()
-    context, table = features(page)
-    before = log_odds(table, first)
-    block_features.opinions(page.tree, page.blocks, context, probability(before), table)
-    keep = choose(page, probability((before + log_odds(table, second)) / 2))
-    if comments:
-        remarks = context.around[page.blocks.box] & COMMENT_BIT != 0
-        keep |= remarks & (page.blocks.measures[:, blocks.LINKED_CHARS] < page.blocks.measures[:, blocks.CHARS] / 2)
-    return keep
+    return main_content.Model(ranked(first), ranked(second), candidate_names(), COMMENT_BIT)
+
+
+def features(of: Page) -> tuple[block_context.Context, np.ndarray]:
+    """What the model is told of each block: float32, shape (blocks, features); the columns of the second round are
+    still 0."""
+    context = block_context.surroundings(of.tree, of.blocks)
+    table = block_features.features(of.tree, of.blocks, context, candidate_names())
+    return context, table[:, :of.blocks.first.size].T
 
 
 def probability(odds: np.ndarray) -> np.ndarray:
     """Of log odds, float32."""
-    return (1 / (1 + np.exp(-odds))).astype(np.float32)
+    return main_content.probability(odds)
 
 
-def choose(page: Page, chances: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Which blocks of a page to keep, by their probabilities: the mean of both rounds.
-
-    Where none is likely, as on pages unlike those that the model has seen, the best guess is the threshold that gives
-    the greatest F1 to be expected if the probabilities are right: half of that F1.
-    """
-    chances = even_out(page.tree, page.blocks, chances)
-    weight = page.blocks.measures[:, blocks.CHARS] + 20.0
-    keep = chances > threshold
-    expected = float((weight * chances).sum())
-    if float(weight[keep].sum()) >= LOW_SHARE * expected:
-        return keep
-    order = np.argsort(-chances, kind="stable")
-    hits, sizes = np.cumsum((weight * chances)[order]), np.cumsum(weight[order])
-    best = (2 * hits / (sizes + expected)).max()
-    return chances >= best / 2
+def choose(of: Page, chances: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
+    """Which blocks of a page to keep: bool, shape (blocks,)."""
+    return main_content.choose(of.tree, of.blocks, chances, threshold)
 
 
-def text(page: Page, keep: np.ndarray, style: int) -> str:
+def extract(content: bytes, parsed: Tree, style: int, chosen: bool, comments: bool) -> tuple[np.ndarray, bool]:
+    """(text of a page that was parsed, uint8, UTF-8; whether blocks were chosen): see `kernels.page.page_text`."""
+    return page.page_text(
+        np.frombuffer(content, np.uint8), parsed, tuple(find_formulas(content, parsed)), text_automaton(), model(),
+        entity_table(), np.int64(style), chosen, comments)
+
+
+def text(of: Page, keep: np.ndarray, style: int) -> str:
     """The text of the blocks that are kept; `style` as in `kernels.page_text`."""
     written = page_text.write_blocks(
-        page.content, page.tree, page.blocks, keep, page.skipped, page.formulas.nodes, page.formulas.ends,
-        page.formulas.latex, np.int64(style), entity_table())
+        of.content, of.tree, of.blocks, keep, of.skipped, of.formulas.nodes, of.formulas.ends, of.formulas.latex,
+        np.int64(style), entity_table())
     return written.tobytes().decode("utf-8", "replace")

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
     from dataengine.stages.extract._html_metadata import Metadata
 
-MAX_BLOCKS = 50_000
-"""Blocks of text of a page that the model looks at, which takes 5 µs and 1.7 kB each. Of longer pages, such as tables
-of 60,000 rows, all visible text is kept; the longest of 646 real pages had 2,734."""
-
 
 class Config(StageConfig):
     main_content: bool = True
@@ -114,18 +110,14 @@ def extract(content: bytes, config: Config, url: str | None = None) -> tuple[str
 
     How is ``blocks``: the model chose blocks of the page; or ``all``: all visible text was kept.
     """
-    import numpy as np
-
     from dataengine.kernels import page_text
     from dataengine.stages.extract import _html_page
     from dataengine.stages.extract._html_metadata import read_metadata
 
-    page = _html_page.read(content)
-    count = page.blocks.first.size
-    chosen = config.main_content and count <= MAX_BLOCKS
-    keep = _html_page.main_content(page, config.comments) if chosen else np.ones(count, np.bool_)
+    parsed = _html_page.parse(content)
     style = sum(int(flag) for flag, wanted in (
         (page_text.HEADINGS, config.headings), (page_text.BULLETS, config.lists), (page_text.TABLES, config.tables),
         (page_text.FENCES, config.fences), (page_text.LINKS, config.links)) if wanted)
-    text = _html_page.text(page, keep, style)
-    return text, "blocks" if chosen else "all", read_metadata(content, page.tree, url)
+    written, chosen = _html_page.extract(content, parsed, style, config.main_content, config.comments)
+    text = written.tobytes().decode("utf-8", "replace")
+    return text, "blocks" if chosen else "all", read_metadata(content, parsed, url)
