@@ -35,7 +35,7 @@ FLOORS = [
     {"run", "run_folder", "executors", "worker"},
     {"tasks"},
     {"why", "judged", "going_on"},
-    {"plan", "plan_gather", "plan_tokenizer", "planned", "sql"},
+    {"plan", "plan_gather", "plan_splits", "plan_tokenizer", "planned", "sql"},
     {"recipe", "ledger"},
     {"classifier"},
     {"compose", "variables", "document", "recipe_file", "tables", "references", "typed", "words", "locate"},
