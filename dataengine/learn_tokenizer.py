@@ -25,7 +25,10 @@ def learn(
     and threads give the same file, byte for byte. Raises RunFailed where the text is too little (the message says how
     large the vocabulary can be) or has too many different characters for the vocabulary.
     """
+    import pyarrow as pa
     import sentencepiece
+
+    from dataengine import token_columns
 
     sample = list(_until(texts, sample_bytes))
     if not any(map(str.strip, sample)):
@@ -43,7 +46,7 @@ def learn(
         raise _said_plainly(str(error), vocabulary) from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_bytes(model.getvalue())
-    tokens = sum(map(len, Tokenizer(model.getvalue()).encode(sample)))
+    tokens = len(token_columns.texts(Tokenizer(model.getvalue()), pa.array(sample, pa.large_string()), eos=False).ids)
     size = sum(len(text.encode()) for text in sample)
     return {"vocabulary": vocabulary, "sample_bytes": size, "sample_tokens": tokens, "bytes_per_token": size / tokens}
 

@@ -218,7 +218,7 @@ class Driver:
             "probe": search.probing,
             "stored": astuple(search.stored) if search.stored else None,
         }
-        self.executor.submit(number, job, unlimited=task.kind in UNLIMITED)
+        self.executor.submit(number, job, unlimited=_unlimited(task))
 
     # --- what happened ---
 
@@ -370,6 +370,11 @@ def _hopeless(search: Search, event: Lost) -> RunFailed:
         where=f"{search.task.ref.segment}/{search.task.ref.address}",
         write=advice.get(event.reason, ""),
     )
+
+
+def _unlimited(task: Task) -> bool:
+    """Whether the task needs a worker of its own. A tokenizer that there is already is copied by any."""
+    return task.kind in UNLIMITED and not (task.kind == "tokenizer" and "model" in task.body)
 
 
 def _exclusive(task: Task) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 """What a piece may be."""
@@ -59,8 +60,12 @@ class Model:
         return self.byte_fallback and not altered
 
 
+@lru_cache(maxsize=2)
 def parse(data: bytes) -> Model:
-    """The model in these bytes. Raises ValueError where they are no SentencePiece model."""
+    """The model in these bytes, not to be changed: who asks again gets the same.
+
+    Raises ValueError where they are no SentencePiece model.
+    """
     model = Model()
     try:
         for number, value in _fields(data, 0, len(data)):
@@ -70,14 +75,28 @@ def parse(data: bytes) -> Model:
                 _trainer(model, data, *value)
             elif number == 3:
                 _normalizer(model, data, *value)
-        if not model.pieces or model.kind not in KINDS or UNKNOWN not in model.types:
-            raise ValueError("there are no pieces")
-        for piece in model.pieces:
-            if not piece:
-                raise ValueError("a piece is empty")
-    except (IndexError, TypeError, struct.error, ValueError) as error:
+        if model.kind not in KINDS or not _is_whole(model):
+            raise ValueError("SentencePiece refuses such pieces")
+    except (IndexError, KeyError, TypeError, struct.error, ValueError) as error:
         raise ValueError("this is not a SentencePiece model") from error
     return model
+
+
+def _is_whole(model: Model) -> bool:
+    """Whether SentencePiece would take these pieces: none empty or twice, one unknown, all bytes or none."""
+    kinds = {NORMAL: [], UNKNOWN: [], CONTROL: [], USER_DEFINED: [], UNUSED: [], BYTE: []}
+    for piece, kind in zip(model.pieces, model.types, strict=True):
+        kinds[kind].append(piece)
+    text = kinds[NORMAL] + kinds[USER_DEFINED] + kinds[UNUSED]
+    special = kinds[UNKNOWN] + kinds[CONTROL] + kinds[BYTE]
+    raw = {b"<0x%02X>" % byte for byte in range(256)} if model.byte_fallback else set()
+    return (
+        len(kinds[UNKNOWN]) == 1
+        and set(kinds[BYTE]) == raw
+        and len(set(text)) == len(text)
+        and len(set(special)) == len(special)
+        and all(piece and b"\0" not in piece for piece in text + special)
+    )
 
 
 def _add_piece(model: Model, data: bytes, at: int, end: int) -> None:

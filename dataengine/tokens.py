@@ -184,7 +184,7 @@ class Tokenizer:
         ids, mask = [], []
         for message, content in zip(messages, contents, strict=True):
             spoken = message["role"] == "assistant"
-            ids += [[self._opening(message["role"])], content, [self.end]]
+            ids += [[self.opening(message["role"])], content, [self.end]]
             mask += [[0], np.full(len(content) + 1, spoken)]
         return (np.concatenate([*ids, [self.eos]]).astype(np.int32), np.concatenate([*mask, [0]]).astype(np.uint8))
 
@@ -193,9 +193,9 @@ class Tokenizer:
         import numpy as np
 
         ids, _ = self.encode_chat(messages)
-        return np.append(ids[:-1], np.int32(self._opening("assistant")))
+        return np.append(ids[:-1], np.int32(self.opening("assistant")))
 
-    def _opening(self, role: str) -> int:
+    def opening(self, role: str) -> int:
         if role not in ROLES:
             raise InputError(f"a message has the role {role!r}", expected=f"one of {', '.join(ROLES)}")
         return self._mark(ROLES[role])
@@ -252,7 +252,17 @@ class TokenWriter:
         """One document. `mask` (0 or 1, one per id) if and only if the writer was made with ``masks=True``."""
         import numpy as np
 
-        ids = np.asarray(ids)
+        self._write(np.asarray(ids), mask)
+        self.lengths.append(len(ids))
+
+    def append_all(self, ids: np.ndarray, lengths: np.ndarray, mask: np.ndarray | None = None) -> None:
+        """Many documents, back to back in `ids` (and `mask`); `lengths` are theirs."""
+        self._write(ids, mask)
+        self.lengths.extend(lengths.tolist())
+
+    def _write(self, ids: np.ndarray, mask: np.ndarray | None) -> None:
+        import numpy as np
+
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.vocabulary:
             raise RunFailed(f"document {len(self.lengths)} has a token id from {ids.min()} to {ids.max()}",
                             where=str(self.path), expected=f"0 to {self.vocabulary - 1}")
@@ -261,7 +271,6 @@ class TokenWriter:
         self._bin.write(ids.astype(self.dtype).tobytes())
         if self._mask is not None:
             self._mask.write(np.asarray(mask).astype(np.uint8).tobytes())
-        self.lengths.append(len(ids))
         self.tokens += len(ids)
 
     def close(self) -> None:

@@ -40,8 +40,8 @@ FLOORS = [
     {"classifier"},
     {"compose", "variables", "document", "recipe_file", "tables", "references", "typed", "words", "locate"},
     {"stages"},
-    {"stage", "shards", "index", "tokens", "learn_tokenizer", "sentencepiece_file", "mixture", "terminal", "content",
-     "fasttext_model", "fasttext_weights", "fasttext_file", "pii", "remote"},
+    {"stage", "shards", "index", "tokens", "token_columns", "learn_tokenizer", "sentencepiece_file", "mixture",
+     "terminal", "content", "fasttext_model", "fasttext_weights", "fasttext_file", "pii", "remote"},
     {"kernels", "errors", "faults", "version", "threads", "secret"},
 ]
 """From the top. A module may import from its own floor and from those below."""

@@ -10,12 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.errors import CorruptShard, InputError, RunFailed
 from dataengine.learn_tokenizer import learn
+from dataengine.tasks.tokens import shares_of
 from dataengine.tokens import END, MODEL_FILE, ROLES, SPACE, Tokenizer, TokenShard, TokenWriter, dtype_of
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "looked", "at", "moon", "while", "rain", "over", "hills"]
@@ -197,6 +199,35 @@ def test_masks_stand_beside_their_tokens(tmp_path: Path) -> None:
     with TokenWriter(tmp_path / "b", vocabulary=100) as writer:
         writer.append(np.array([1, 2]))
     assert TokenShard(tmp_path / "b").mask(0).tolist() == [1, 1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 99), st.booleans()), max_size=6), max_size=6), st.integers(0, 6),
+       st.booleans())
+def test_many_documents_at_once_are_written_as_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[list[tuple[int, bool]]], first: int, masks: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("shard")
+    pairs = [np.array(document, np.int32).reshape(-1, 2).T for document in documents]
+    with TokenWriter(folder / "one", vocabulary=100, masks=masks) as one:
+        for ids, mask in pairs:
+            one.append(ids, mask if masks else None)
+    with TokenWriter(folder / "all", vocabulary=100, masks=masks) as all_:
+        for group in (pairs[:first], pairs[first:]):
+            ids, mask = np.concatenate([np.empty((2, 0), np.int32), *group], axis=1)
+            all_.append_all(ids, np.array([len(ids) for ids, _ in group], np.int64), mask if masks else None)
+    assert one.tokens == all_.tokens
+    for suffix in ("bin", "idx", *(["mask"] if masks else [])):
+        assert (folder / f"one.{suffix}").read_bytes() == (folder / f"all.{suffix}").read_bytes()
+
+
+def test_shares_follow_from_the_first_digits_of_the_ids() -> None:
+    draw = random.Random(3)
+    ids = [f"{draw.randrange(2**128):032x}" for _ in range(200)] + ["0" * 32, "f" * 32, "0123456789abcdef" * 2]
+    expected = [int(identity[:8], 16) / 2**32 for identity in ids]
+    assert shares_of(pa.array(ids)).tolist() == expected
+    assert shares_of(pa.array(ids)[5:9]).tolist() == expected[5:9]
+    assert shares_of(pa.array([], pa.string())).tolist() == []
 
 
 def test_the_narrowest_type_holds_every_id() -> None:

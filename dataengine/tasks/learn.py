@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from dataengine import shards
 from dataengine.errors import RunFailed
 from dataengine.tasks import Job, blank
-from dataengine.tasks.tokens import share_of
+from dataengine.tasks.tokens import shares_of
 
 
 def classifier(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
@@ -41,7 +43,7 @@ def tokenizer(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards
         account.bytes_out for place in places for account in shards.read_manifest(job.folder(place)).accounts[-1:]
     )
     share = 1.1 * config.sample_bytes / max(total, 1)
-    texts = (text for identity, text in documents(job, places) if share_of(identity) < share)
+    texts = (text for _, text in documents(job, places, share))
     manifest = blank(job)
     manifest.figures = learn(
         texts, staging, vocabulary=config.vocabulary, kind=config.kind, sample_bytes=config.sample_bytes
@@ -62,8 +64,10 @@ def _given_tokenizer(job: Job, staging: Path) -> shards.Manifest:
     return manifest
 
 
-def documents(job: Job, places: list[list[str]]) -> Iterator[tuple[str, str]]:
-    """(id, text) of all rows of these tasks, in order."""
+def documents(job: Job, places: list[list[str]], share: float = 1.0) -> Iterator[tuple[str, str]]:
+    """(id, text) of the rows of these tasks, in order: of all, or of a share that is chosen by the ids' hash."""
     for place in places:
         for batch in shards.read_batches(job.folder(place) / shards.KEPT, columns=["id", "text"]):
+            if share < 1:
+                batch = batch.filter(pa.array(shares_of(batch["id"]) < share))
             yield from zip(batch["id"].to_pylist(), (text or "" for text in batch["text"].to_pylist()), strict=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataengine import shards
+from dataengine import shards, token_columns
 from dataengine.errors import RunFailed
+from dataengine.kernels.buffers import utf8
 from dataengine.tasks import Job, blank
 from dataengine.tokens import Tokenizer, TokenWriter
 
@@ -19,9 +21,12 @@ PROVENANCE = {"id": "string", "part": "string", "document": "int64", "tokens": "
 """``docs.parquet``: where in the token shards a document is; `document` is its index in ``train`` or ``heldout``."""
 
 
-def share_of(identity: str) -> float:
-    """A number in [0, 1) that depends on the document's id alone: its first 32 bits."""
-    return int(identity[:8], 16) / 2**32
+def shares_of(identities: pa.Array) -> np.ndarray:
+    """A number in [0, 1) for each document that depends on its id alone: the first 32 bits. float64, shape (n,)."""
+    data, offsets = utf8(identities)
+    digits = data[offsets[:-1, None] + np.arange(8)]  # "0" to "9" and "a" to "f"
+    values = (digits & 15) + 9 * (digits >> 6)
+    return values @ 16.0 ** np.arange(-1, -9, -1)
 
 
 def tokens(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
@@ -31,47 +36,44 @@ def tokens(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Ma
     tokenizer = Tokenizer.load(job.folder(body["tokenizer"]) / "tokenizer.model")
     manifest = blank(job)
     account = shards.Account(f"tokens.{job.segment.split('.')[1]}", job.segment.split(".")[1], "tokens")
-    figures = dict.fromkeys(
-        ("train_tokens", "heldout_tokens", "heldout_bytes", "train_documents", "heldout_documents"), 0.0
-    )
+    heldout_bytes = 0
     schema = shards.arrow_schema(PROVENANCE)
-    column = "messages" if chat else "text"
+    column, encode = ("messages", token_columns.conversations) if chat else ("text", token_columns.texts)
     with (
         TokenWriter(staging / "train", vocabulary=tokenizer.vocabulary, masks=chat) as train,
         TokenWriter(staging / "heldout", vocabulary=tokenizer.vocabulary, masks=chat) as heldout,
         pq.ParquetWriter(staging / "docs.parquet", schema, compression="zstd", write_page_checksum=True) as provenance,
     ):
-        parts = {"train": train, "heldout": heldout}
         for batch in shards.read_batches(job.folder(body["parent"]) / shards.KEPT, columns=["id", column]):
-            rows: dict[str, list[Any]] = {name: [] for name in PROVENANCE}
-            values = [value or ([] if chat else "") for value in batch[column].to_pylist()]
-            encoded = (
-                [tokenizer.encode_chat(value) for value in values]
-                if chat
-                else [(ids, None) for ids in tokenizer.encode(values, eos=True)]
-            )
-            for identity, value, (ids, mask) in zip(batch["id"].to_pylist(), values, encoded, strict=True):
-                part = "heldout" if share_of(identity) < body["heldout"] else "train"
-                size = answer_bytes(value) if chat else len(value.encode())
-                for name, cell in zip(
-                    PROVENANCE, (identity, part, len(parts[part].lengths), len(ids), size), strict=True
-                ):
-                    rows[name].append(cell)
-                parts[part].append(ids, mask)
-                figures[f"{part}_tokens"] += len(ids)
-                figures[f"{part}_documents"] += 1
-                figures["heldout_bytes"] += size if part == "heldout" else 0
-                account.bytes_in += size
+            made = encode(tokenizer, batch[column])
+            held = shares_of(batch["id"]) < body["heldout"]
+            places = np.where(
+                held, np.cumsum(held) + len(heldout.lengths), np.cumsum(~held) + len(train.lengths)
+            ) - 1
+            _append(train, made, ~held)
+            _append(heldout, made, held)
+            parts = pa.array(["train", "heldout"]).take(pa.array(held.astype(np.int8)))
+            cells = [batch["id"], parts, pa.array(places), pa.array(np.diff(made.bounds)), pa.array(made.sizes)]
+            provenance.write_batch(pa.RecordBatch.from_arrays(cells, schema=schema))
             account.rows_in += batch.num_rows
-            provenance.write_batch(pa.RecordBatch.from_pydict(rows, schema=schema))
+            account.bytes_in += int(made.sizes.sum())
+            heldout_bytes += int(made.sizes[held].sum())
     account.rows_kept, account.bytes_out = account.rows_in, account.bytes_in
-    manifest.accounts, manifest.figures = [account], figures
+    figures = {
+        "train_tokens": train.tokens, "heldout_tokens": heldout.tokens, "heldout_bytes": heldout_bytes,
+        "train_documents": len(train.lengths), "heldout_documents": len(heldout.lengths),
+    }
+    manifest.accounts, manifest.figures = [account], {name: float(value) for name, value in figures.items()}
     return manifest
 
 
-def answer_bytes(messages: list[Mapping[str, str]]) -> int:
-    """Bytes of what the assistant says: what a loss over a conversation is measured against."""
-    return sum(len(message["content"].encode()) for message in messages if message["role"] == "assistant")
+def _append(writer: TokenWriter, made: token_columns.Column, which: np.ndarray) -> None:
+    """Those of a batch's documents that are chosen by `which`, bool, one per document."""
+    lengths = np.diff(made.bounds)
+    if not which.all():
+        tokens = np.repeat(which, lengths)
+        made = made._replace(ids=made.ids[tokens], mask=None if made.mask is None else made.mask[tokens])
+    writer.append_all(made.ids, lengths[which], made.mask)
 
 
 def mix(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
