@@ -11,7 +11,8 @@ is what it takes for 100 documents. Peers that the other Python does not have ar
     peak         MB of the largest process
     both kept    share of the pairs of J >= .8 that are both in the result
     partner      share of the removed that had a kept partner of J >= .8, of J >= .7
-    S-curve      unverified 14 bands of 8, families of two: share of pairs that met, beside 1 - (1 - J^8)^14
+    S-curve      unverified 14 bands of 8, families of two: how often a pair meets, over many seeds of the permutations,
+                 less 1 - (1 - J^8)^14, each taken of the pairs' own J; the standard error of that; and one whole run
 """
 
 from __future__ import annotations
@@ -125,17 +126,45 @@ def quality(made: Corpus, gone: np.ndarray) -> tuple[float, float, float]:
     return float(kept[jaccard >= 0.8].mean()), float((best[gone] >= 0.8).mean()), float((best[gone] >= 0.7).mean())
 
 
-def curve(made: Corpus, gone: np.ndarray) -> list[tuple[str, int, float, float]]:
-    """(range of J, pairs, share that met, share in theory) over families of two."""
+@dataclass(frozen=True)
+class Cell:
+    """Pairs of families of two whose similarity is within a range of .05."""
+
+    low: float
+    pairs: int
+    theory: float
+    """Share of them that meets, by 1 - (1 - J^8)^14 of each one's own J."""
+    met: float
+    """Share that met, the mean over the seeds."""
+    error: float
+    """Standard error of that: seeds are drawn, pairs are given."""
+    spread: float
+    """Standard deviation of what one seed says: so far from theory a single run may be."""
+    run: float
+    """Share of which a whole run without verification removed one."""
+
+
+def curve(made: Corpus, gone: np.ndarray, seeds: int) -> list[Cell]:
+    """How often pairs share a band, by the sketches of as many seeds, and in a run that removed the rows `gone`."""
     relatives = np.bincount(made.pairs.ravel(), minlength=len(gone))
     two = (relatives[made.pairs] == 1).all(axis=1)
-    theory = 1 - (1 - made.jaccard**8) ** 14
+    pairs, jaccard = made.pairs[two], made.jaccard[two]
+    minhash = stage.load("dedup.minhash")
+    table = pa.table({"text": [made.texts[row] for row in pairs.ravel()]}).combine_chunks()
+    met = np.empty((seeds, len(pairs)), bool)
+    for seed in range(seeds):
+        config = minhash.config(verify=False, bands=14, rows=8, seed=seed)
+        keys = np.concatenate([minhash(batch, config).keys for batch in table.to_batches(max_chunksize=1024)])
+        met[seed] = (keys[::2] == keys[1::2]).any(axis=1)
+    theory, run = 1 - (1 - jaccard**8) ** 14, gone[pairs].any(axis=1)
     found = []
-    for low in np.arange(0.5, 1, 0.05):
-        here = two & (made.jaccard >= low) & (made.jaccard < low + 0.05)
+    for step in range(10, 20):  # in whole numbers: a J of just .7 belongs to one cell on every machine
+        here = np.floor(jaccard * 20 + 1e-9) == step
         if here.any():
-            met = gone[made.pairs[here]].any(axis=1).mean()
-            found.append((f"{low:.2f}-{low + 0.05:.2f}", int(here.sum()), float(met), float(theory[here].mean())))
+            shares = met[:, here].mean(axis=1)
+            spread = float(shares.std(ddof=1))
+            found.append(Cell(step / 20, int(here.sum()), float(theory[here].mean()), float(shares.mean()),
+                              spread / seeds**0.5, spread, float(run[here].mean())))
     return found
 
 
@@ -158,7 +187,8 @@ def signing(made: Corpus) -> float:
 @click.option("--peers-python", default=sys.executable, help="The Python that has rensa, gaoya, datasketch, datatrove.")
 @click.option("--datatrove-documents", default=2_000, show_default=True, help="So many of them for datatrove.")
 @click.option("--only", default="", help="Peers, separated by commas; all by default.")
-def main(documents: int, peers_python: str, datatrove_documents: int, only: str) -> None:
+@click.option("--seeds", default=50, show_default=True, type=click.IntRange(min=2), help="Seeds of the S-curve.")
+def main(documents: int, peers_python: str, datatrove_documents: int, only: str, seeds: int) -> None:
     made = corpus(documents)
     click.echo(stamp())
     click.echo(f"{len(made.texts)} documents, {made.megabytes:.1f} MB, {len(made.pairs)} related pairs, "
@@ -166,6 +196,9 @@ def main(documents: int, peers_python: str, datatrove_documents: int, only: str)
     click.echo(f"signatures: {signing(made):.0f} MB per CPU second\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        # byte code is kept from run to run, as where nobody forbids it: else start-up is compiling Python again
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
         for rows in {len(made.texts), 100, datatrove_documents}:
             write(made, rows, folder / f"{rows}.parquet")
         whole, little = folder / f"{len(made.texts)}.parquet", folder / "100.parquet"
@@ -184,6 +217,7 @@ def main(documents: int, peers_python: str, datatrove_documents: int, only: str)
                 continue
             rows = datatrove_documents if peer == "datatrove" else len(made.texts)
             try:
+                theirs(peer, peers_python, little, 100, folder)
                 began = theirs(peer, peers_python, little, 100, folder).seconds
                 it = theirs(peer, peers_python, folder / f"{rows}.parquet", rows, folder)
             except click.ClickException as error:
@@ -191,9 +225,11 @@ def main(documents: int, peers_python: str, datatrove_documents: int, only: str)
                 continue
             line(made, peer, it, began, mine, start)
         plain = ours(whole, len(made.texts), folder, "verify = false\nbands = 14\nrows = 8")
-        click.echo("\nJ            pairs    met  theory")
-        for span, count, met, theory in curve(made, plain.gone):
-            click.echo(f"{span}  {count:>7}  {met:.3f}   {theory:.3f}")
+        click.echo(f"\nS-curve, {seeds} seeds\n"
+                   "J            pairs  theory     met  less theory  error   one seed  whole run")
+        for cell in curve(made, plain.gone, seeds):
+            click.echo(f"{cell.low:.2f}-{cell.low + 0.05:.2f}  {cell.pairs:>7}  {cell.theory:>6.4f}  {cell.met:>6.4f}  "
+                       f"{cell.met - cell.theory:>+11.4f}  {cell.error:.4f}  +- {cell.spread:.4f}     {cell.run:.4f}")
 
 
 def line(made: Corpus, name: str, it: Measured, start: float, mine: Measured, my_start: float) -> None:
