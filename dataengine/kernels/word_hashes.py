@@ -86,24 +86,25 @@ def look(data, base, end, word, lead, until, role):
     cuts = np.uint64(0)
     reached = until - base
     if reached >= 0:
-        bits = ones(reached)
-        word = word & ~bits if role == SEPARATES else word | bits
-        lead &= ~bits
+        after = ONE << np.uint64(reached)
+        word = word & ~(after - ONE) if role == SEPARATES else word | (after - ONE)
+        lead &= ~(after - ONE)
         if role == ALONE:
-            cuts |= ONE << np.uint64(reached)
+            cuts |= after
     while lead:
-        at = base + lowest(lead)
+        place = lowest(lead)
+        at = base + place
         second = data[at + 1] if at + 1 < end else np.uint8(0)
         third = data[at + 2] if at + 2 < end else np.uint8(0)
         size, role = character_class(data[at], second, third)
-        until = min(at + size, end)
-        bits = ones(until - base) & ~ones(at - base)
+        until = at + size
+        first = ONE << np.uint64(place)
+        after = first << np.uint64(size)  # bits that leave the block on the left are the next one's
+        bits = after - first
         word = word & ~bits if role == SEPARATES else word | bits
         lead &= ~bits
         if role == ALONE:
-            cuts |= ONE << np.uint64(at - base)
-            if until - base < WIDTH:
-                cuts |= ONE << np.uint64(until - base)
+            cuts |= first | after
     return word, cuts, until, role
 
 
@@ -120,7 +121,7 @@ def words(data, start, end, out):
     until, role = start - 1, SEPARATES
     while base < end:
         if count + WIDTH > out.size:
-            return count, (begin if inside else max(base, until))
+            return count, (begin if inside else min(max(base, until), end))
         place = min(base, data.size - WIDTH)
         word, lead = word_bits(data, place)
         before = np.uint64(base - place)
@@ -129,6 +130,7 @@ def words(data, start, end, out):
         cuts = np.uint64(0)
         if lead or until >= base:
             word, cuts, until, role = look(data, base, end, word, lead, until, role)
+            word &= known  # a character may be cut off by the end
         previous = word << ONE | inside
         begins, ends = word & (~previous | cuts), previous & (~word | cuts)
         if not inside:

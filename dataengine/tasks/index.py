@@ -77,8 +77,8 @@ def copy_sets(source, bounds, rows, elements, starts, documents):
     """The sets of these rows of a shard to where those of their documents belong; nothing where those are empty."""
     for i in range(rows.size):
         first, to = bounds[rows[i]], starts[documents[i]]
-        for j in range(starts[documents[i] + 1] - to):
-            elements[to + j] = source[first + j]
+        size = starts[documents[i] + 1] - to
+        elements[to : to + size] = source[first : first + size]
 
 
 def _save(staging: Path, name: str, values: np.ndarray) -> None:
