@@ -13,7 +13,8 @@ is counted.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -63,14 +64,21 @@ class Choice(NamedTuple):
     """int64 (1,): documents for which not every candidate was compared."""
 
 
-def nothing_chosen(candidates: Candidates) -> Choice:
-    """Everybody stays so far."""
+def nothing_chosen(candidates: Candidates, array: Callable[[int, Any], np.ndarray] = np.zeros) -> Choice:
+    """Everybody stays so far. `array` makes arrays of zeros."""
     n = len(candidates.copy_of)
-    return Choice(
-        np.arange(n, dtype=np.int32), np.full(n, np.nan), np.full(n, NO_BAND, np.int16),
-        np.empty(int(candidates.room[-1]), np.int32), np.zeros(len(candidates.bands), np.int32),
-        np.zeros(n, np.int16), np.empty(n, np.int16), np.zeros(1, np.int64),
+    choice = Choice(
+        array(n, np.int32), array(n, np.float64), array(n, np.int16), array(int(candidates.room[-1]), np.int32),
+        array(len(candidates.bands), np.int32), array(n, np.int16), array(n, np.int16), np.zeros(1, np.int64),
     )
+    _begin(choice)
+    return choice
+
+
+@njit(cache=True, nogil=True)
+def _begin(choice):
+    for d in range(choice.stays.size):
+        choice.stays[d], choice.similarity[d], choice.band[d] = d, np.nan, NO_BAND
 
 
 @njit(cache=True, nogil=True)
@@ -188,16 +196,3 @@ def settle(candidates, choice, elements, sets, compare):
             generation += np.uint64(1)
             enter(table[:size], generation, own)
             choice.similarity[d] = similarity(table[:size], generation, own.size, theirs, 0.0)
-
-
-@njit(cache=True, nogil=True)
-def by_document(documents, owners, starts, out):
-    """Buckets of each document: entry e says that ``documents[e]`` is in bucket ``owners[e]``; its order is kept."""
-    for d in documents:
-        starts[d + 1] += 1
-    for d in range(1, starts.size):
-        starts[d] += starts[d - 1]
-    at = starts[:-1].copy()
-    for e in range(documents.size):
-        out[at[documents[e]]] = owners[e]
-        at[documents[e]] += 1

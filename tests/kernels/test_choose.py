@@ -16,7 +16,6 @@ from dataengine.kernels.choose import (
     WAITING,
     Candidates,
     Choice,
-    by_document,
     choose,
     nothing_chosen,
     settle,
@@ -28,10 +27,10 @@ BUCKETS = st.lists(st.tuples(st.integers(0, 4), st.sets(st.integers(0, 11), max_
 
 
 def candidates(count: int, buckets: list[tuple[int, list[int]]], copy_of: list[int] | None = None) -> Candidates:
-    members = np.array([d for _, bucket in buckets for d in bucket], np.int32)
+    members = np.array([d for _, bucket in buckets for d in bucket], np.int64)
     owners = np.repeat(np.arange(len(buckets), dtype=np.int32), [len(bucket) for _, bucket in buckets])
-    starts, owned = np.zeros(count + 1, np.int64), np.empty(len(members), np.int32)
-    by_document(members, owners, starts, owned)
+    owned = owners[np.argsort(members, kind="stable")]
+    starts = np.cumsum([0, *np.bincount(members, minlength=count)])
     sizes = [min(len(bucket), WAITING) for _, bucket in buckets]
     return Candidates(
         np.array(range(count) if copy_of is None else copy_of, np.int32), starts, owned,
