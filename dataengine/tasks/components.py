@@ -24,8 +24,9 @@ from dataengine.tasks.gather import SAME
 from dataengine.tasks.lane import Lane
 from dataengine.tasks.scratch import Scratch
 
-ENOUGH = 256 << 20
-"""Larger groups are no faster: a million documents in four of them took 3.0 s, in one 4.0."""
+ENOUGH, MOST_GROUPS = 256 << 20, 64
+"""Larger groups are no faster: a million documents in four of them took 3.0 s, in one 4.0. But each group looks into
+the sketches of all shards, so that there are to be no more of them than memory asks for."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,17 @@ def groups(job: Job, lane: Lane, compared: bool, folder: Path) -> Iterator[list[
     entries = sum(part.rows.stop for part in whole)
     elements = lane.elements if compared else 0
     most = min(entries, lane.rows) * DOCUMENT_BYTES + entries * ENTRY_BYTES + elements * ELEMENT_BYTES
-    if most <= group_bytes(job.body["memory"]):
+    memory = job.body["memory"]
+    if most <= min(group_bytes(memory), ENOUGH):
         yield whole
         return
-    yield from _routes(lane, whole, compared, folder, job.body["memory"])
+    limit = min(group_bytes(memory), max(ENOUGH, most // MOST_GROUPS))
+    yield from _routes(lane, whole, compared, folder, memory, limit)
 
 
 def group_bytes(memory: int) -> int:
     """How much of a worker's memory the arrays of a group may take."""
-    return min(memory // 3, ENOUGH)
+    return memory // 3
 
 
 def lane_bytes(memory: int) -> int:
@@ -74,8 +77,10 @@ def _whole(match: Path) -> Part:
     return Part(match, slice(0, int(figures["buckets"])), slice(0, int(figures["rows_in_buckets"])))
 
 
-def _routes(lane: Lane, whole: list[Part], compared: bool, folder: Path, memory: int) -> list[list[Part]]:
-    """For each group its parts."""
+def _routes(
+    lane: Lane, whole: list[Part], compared: bool, folder: Path, memory: int, limit: int
+) -> list[list[Part]]:
+    """For each group of at most `limit` bytes its parts."""
     with Scratch(folder, "lane", lane_bytes(memory), memory * 3 // 4) as scratch:
         parent = scratch.array(lane.rows, np.int32 if lane.rows < 1 << 31 else np.int64)
         weight = scratch.array(lane.rows, np.int64)
@@ -88,7 +93,7 @@ def _routes(lane: Lane, whole: list[Part], compared: bool, folder: Path, memory:
             count = int(lane.bases[shard + 1] - lane.bases[shard])
             sizes = np.diff(lane.load(shard, "sets")) if sets else np.zeros(count, np.int64)
             weigh(int(lane.bases[shard]), parent, weight, sizes, DOCUMENT_BYTES, ELEMENT_BYTES)
-        count = assign(parent, weight, group_bytes(memory))
+        count = assign(parent, weight, limit)
         routed = [_routed(lane, part, parent, weight, count, folder / f"routed.{number}")
                   for number, part in enumerate(whole)]
     return [[parts[group] for parts in routed] for group in range(count)]
