@@ -14,10 +14,13 @@ THREAD_VARIABLES = (
 """Set to 1 for workers: parallelism comes from processes; threads that spin for each other cost more than they give."""
 
 
-def die_with_parent() -> None:
-    """On Linux ask for SIGKILL when the process that started this one dies; elsewhere the end of its input must do."""
+def die_with_parent(parent: int = 0) -> None:
+    """On Linux ask for SIGKILL when the process that started this one dies; elsewhere the end of its input must do.
+
+    Who was forked knows its `parent`, and so whether that is dead already.
+    """
     if sys.platform == "linux":
-        parent = os.getppid()
+        parent = parent or os.getppid()
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
         if os.getppid() != parent:
             os._exit(0)

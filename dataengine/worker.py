@@ -33,9 +33,9 @@ ARENA = 1 << 30
 really used the driver watches."""
 
 
-def main(run: str, answers: str, cursor: str, memory: str) -> None:
-    """Serve until the input ends."""
-    die_with_parent()
+def main(run: str, answers: str, cursor: str, memory: str, parent: int = 0) -> None:
+    """Serve until the input ends. `parent` is the nursery's process, where this one was born there."""
+    die_with_parent(parent)
     cap_memory(int(memory))
     for number in (signal.SIGINT, signal.SIGTERM):  # the driver decides; what a task started may listen for itself
         signal.signal(number, signal.SIG_IGN)

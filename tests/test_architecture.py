@@ -32,7 +32,7 @@ FLOORS = [
         "progress",
         "open_run",
     },
-    {"run", "run_folder", "executors", "worker"},
+    {"run", "run_folder", "executors", "worker", "nursery"},
     {"tasks"},
     {"why", "judged", "going_on"},
     {"plan", "plan_gather", "plan_splits", "plan_tokenizer", "planned", "sql"},

@@ -16,18 +16,18 @@ import os
 import selectors
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
+from dataengine.executors.processes import Born, Nursery, Program
 from dataengine.tasks import STARTING, WAITING
-from dataengine.threads import THREAD_VARIABLES
 from dataengine.worker import CURSOR
 
 BEAT = 0.2
@@ -70,10 +70,9 @@ Event = Done | Failed | Lost
 class Worker:
     """One process, its pipes and what it is doing."""
 
-    process: subprocess.Popen[str]
+    process: Born | Program
     answers: int
     cursor: Path
-    watch: psutil.Process
     number: int | None = None
     job: int = 0
     """Counts what was submitted, so that a cursor left by an earlier job is never taken for this one's."""
@@ -85,6 +84,11 @@ class Worker:
     buffer: bytes = b""
     killed_for: str = ""
     log: Path = field(default_factory=Path)
+
+    @cached_property
+    def watch(self) -> psutil.Process:
+        """What the system says of it."""
+        return psutil.Process(self.process.pid)
 
     def place(self) -> tuple[int, int]:
         """(batch, row) as the worker last wrote them for the job it has."""
@@ -98,6 +102,7 @@ class LocalExecutor:
     def __init__(self, run: Path, size: int, memory: int, deadline: float) -> None:
         self.run, self.size, self.memory, self.deadline = run, size, memory, deadline
         self.workers: list[Worker] = []
+        self.nursery: Nursery | None = None
         self.selector = selectors.DefaultSelector()
         self._last_beat = 0.0
         self._started = self._submitted = 0
@@ -115,7 +120,7 @@ class LocalExecutor:
             self._remove(worker)
             worker = None
         if worker is None:
-            worker = self._start(0 if unlimited else self.memory)
+            worker = self._start(0 if unlimited else self.memory, task)
             worker.capped = not unlimited
         self._submitted += 1
         worker.number, worker.job, worker.patience = number, self._submitted, None if unlimited else self.deadline
@@ -129,7 +134,10 @@ class LocalExecutor:
         """Events since the last call; waits up to `timeout` seconds for the first."""
         events: list[Event] = []
         for key, _ in self.selector.select(min(timeout, BEAT)):
-            events += self._read(key.data)
+            if not isinstance(key.data, Nursery):
+                events += self._read(key.data)
+            elif not key.data.receive():
+                self.selector.unregister(key.fileobj)
         if time.monotonic() - self._last_beat >= BEAT:
             self._last_beat = time.monotonic()
             for worker in self.workers:
@@ -145,48 +153,49 @@ class LocalExecutor:
 
     def cancel(self) -> None:
         """Kill all workers and wait until they are gone."""
+        if self.nursery and not all(worker.process.known for worker in self.workers):
+            self.nursery.kill()
         for worker in list(self.workers):
             self._remove(worker)
+        if self.nursery:
+            self.nursery.close()
         self.selector.close()
 
     # --- one worker ---
 
-    def _start(self, memory: int) -> Worker:
+    def _start(self, memory: int, task: Mapping[str, Any]) -> Worker:
+        """A worker, made for this task."""
         self._started += 1
         cursor = self.run / "tmp" / f"cursor.{os.getpid()}.{self._started}"
         cursor.write_bytes(CURSOR.pack(0, 0, 0))
         log = self.run / "tmp" / f"worker.{os.getpid()}.{self._started}.log"
-        environment = (
-            os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        )
         with log.open("wb") as output:
             read_end, write_end = os.pipe()
-            arguments = [str(self.run), str(write_end), str(cursor), str(memory)]
             try:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "dataengine.worker", *arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=(write_end,),
-                    start_new_session=True,
-                    text=True,
-                    env=environment,
-                )
+                process = self._process([str(self.run), str(cursor), str(memory)], write_end, output, task)
             except BaseException:
                 os.close(read_end)
                 raise
             finally:
                 os.close(write_end)
-        worker = Worker(process, read_end, cursor, psutil.Process(process.pid), log=log)
+        worker = Worker(process, read_end, cursor, log=log)
         self.selector.register(read_end, selectors.EVENT_READ, worker)
         self.workers.append(worker)
         return worker
 
+    def _process(self, arguments: list[str], answers: int, log: IO[bytes], task: Mapping[str, Any]) -> Born | Program:
+        """The process of a worker. A nursery that died is not asked again."""
+        if sys.platform == "linux":
+            if self.nursery is None:
+                self.nursery = Nursery(self.run / "tmp" / f"nursery.{os.getpid()}.log")
+                self.selector.register(self.nursery.link, selectors.EVENT_READ, self.nursery)
+            with contextlib.suppress(ConnectionError):
+                return self.nursery.bear(arguments, answers, log, task)
+        return Program(arguments, answers, log)
+
     def _remove(self, worker: Worker) -> None:
         """Kill the worker with all it started; forget it."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.kill()
         worker.process.wait()
         with contextlib.suppress(KeyError):
             self.selector.unregister(worker.answers)
@@ -196,8 +205,9 @@ class LocalExecutor:
             worker.process.stdin.close()
         worker.cursor.unlink(missing_ok=True)
         self.workers.remove(worker)
-        for staging in (self.run / "tmp").glob(f"*.{worker.process.pid}"):
-            shutil.rmtree(staging, ignore_errors=True)
+        if worker.process.known:
+            for staging in (self.run / "tmp").glob(f"*.{worker.process.pid}"):
+                shutil.rmtree(staging, ignore_errors=True)
 
     def _read(self, worker: Worker) -> list[Event]:
         """Answers of one worker; the end of its pipe means that it is dead."""
@@ -234,7 +244,7 @@ class LocalExecutor:
 
     def _watch(self, worker: Worker) -> None:
         """Kill a worker that is on one record for too long or holds too much memory."""
-        if worker.number is None or worker.patience is None or worker.killed_for:
+        if worker.number is None or worker.patience is None or worker.killed_for or not worker.process.known:
             return
         try:
             place, now, cpu = worker.place(), time.monotonic(), _cpu(worker)
@@ -247,12 +257,13 @@ class LocalExecutor:
         except psutil.Error:  # it is dying: its pipe will say so
             return
         if worker.killed_for:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(worker.process.pid, signal.SIGKILL)
+            worker.process.kill()
 
 
 def _cpu(worker: Worker) -> float:
     """Seconds of CPU the worker has used; a busy machine does not make a record look slow."""
+    if not worker.process.known:
+        return 0.0
     try:
         times = worker.watch.cpu_times()
     except psutil.Error:

@@ -48,7 +48,7 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
     manifest = blank(job)
     manifest.accounts = [step.account() for step in steps]
     called = [step for step in steps[first:] if step.stage.kind not in ("read", "gather")]
-    warm_up(called, job.body["columns_in"] | job.body["columns_out"])
+    warm_up(called, job.body["columns_all"])
     cursor = Cursor(at)
     if job.stored:
         manifest.accounts[:first] = stored.accounts(job)

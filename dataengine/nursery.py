@@ -1,0 +1,122 @@
+"""Where workers are born on Linux: a process that has loaded what they need. Each worker is a fork of it.
+
+    python -m dataengine.nursery SOCKET_FD
+
+numba, Arrow, the compiled kernels and models of a segment take up to a CPU second to load; they are loaded here, once,
+and a worker, or the one that replaces it, costs a few milliseconds. A fork copies only the thread that asks for it, so
+this process must have no other: it looks before every fork, and where it finds one it starts the worker as a program
+of its own instead. It never sees a record: what it runs is the built-in stages of the segment, on one harmless row.
+
+Messages are JSON, one a packet. ``{"prepare": {...} or null, "worker": [RUN, CURSOR_FILE, MEMORY_BYTES]}`` comes with
+three open files, the worker's input, answers and log; ``{"born": PID}`` goes back. ``{"wait": PID}`` is answered by
+``{"ended": STATUS}``, so that no other process gets the number of a worker before the driver has done with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dataengine.threads import die_with_parent
+
+PACKET = 1 << 16
+"""Most bytes of a message."""
+NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Environment in which Arrow's second allocator, which nobody uses, starts no thread when it is loaded."""
+
+
+def main(link: str) -> None:
+    """Serve until the driver has gone."""
+    die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM):  # as in a worker
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=int(link)) as driver:
+        while True:
+            packet, files, _, _ = socket.recv_fds(driver, PACKET, 3)
+            if not packet:
+                return
+            message = json.loads(packet)
+            if "wait" in message:
+                answer = {"ended": os.waitstatus_to_exitcode(os.waitpid(message["wait"], 0)[1])}
+            else:
+                answer = {"born": give_birth(driver, message["worker"], message["prepare"], files)}
+                for file in files:
+                    os.close(file)
+            driver.send(json.dumps(answer).encode())
+
+
+def give_birth(driver: socket.socket, arguments: list[str], task: Mapping[str, Any] | None, files: list[int]) -> int:
+    """Start a worker; returns its process id."""
+    prepare(Path(arguments[0]), task)
+    if not alone():
+        return start(arguments, files)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    if child := os.fork():
+        return child
+    try:
+        driver.close()
+        live(arguments, files, parent)
+    except SystemExit as error:
+        print(error, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)  # nothing that this process has from the nursery is put away twice
+
+
+def prepare(run: Path, task: Mapping[str, Any] | None) -> None:
+    """Load what the task needs. What cannot be loaded the worker meets again, and says so."""
+    try:
+        from dataengine.tasks.loaded import load
+
+        if task and alone():
+            load(run, task)
+            gc.collect()
+            gc.freeze()  # no worker's collector looks at it again, and so copies no page of it
+    except Exception:
+        traceback.print_exc()
+
+
+def alone() -> bool:
+    """Whether this process has one thread."""
+    return len(os.listdir("/proc/self/task")) == 1
+
+
+def live(arguments: list[str], files: list[int], parent: int) -> None:
+    """What the forked process does: be a worker like one that was started as a program."""
+    from dataengine import worker
+
+    os.setsid()
+    tasks, answers, log = files
+    for file, number in ((tasks, 0), (log, 1), (log, 2)):
+        os.dup2(file, number)
+    os.close(tasks)
+    os.close(log)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    run, cursor, memory = arguments
+    sys.argv = [worker.__file__, run, str(answers), cursor, memory]
+    worker.main(run, str(answers), cursor, memory, parent)
+
+
+def start(arguments: list[str], files: list[int]) -> int:
+    """Start a worker as a program of its own."""
+    tasks, answers, log = files
+    run, cursor, memory = arguments
+    return subprocess.Popen(
+        [sys.executable, "-m", "dataengine.worker", run, str(answers), cursor, memory],
+        stdin=tasks, stdout=log, stderr=log, pass_fds=(answers,), start_new_session=True,
+    ).pid
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
