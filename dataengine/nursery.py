@@ -43,7 +43,7 @@ def main(link: str) -> None:
         while True:
             packet, files, _, _ = socket.recv_fds(driver, PACKET, 3)
             if not packet:
-                return
+                os._exit(0)  # nothing to put away: taking all modules down would cost 0.05 s
             message = json.loads(packet)
             if "wait" in message:
                 answer = {"ended": os.waitstatus_to_exitcode(os.waitpid(message["wait"], 0)[1])}
@@ -81,7 +81,6 @@ def prepare(run: Path, task: Mapping[str, Any] | None) -> None:
 
         if task and alone():
             load(run, task)
-            gc.collect()
             gc.freeze()  # no worker's collector looks at it again, and so copies no page of it
     except Exception:
         traceback.print_exc()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataengine import stage as stages
-from dataengine.tasks import KINDS
+from dataengine.tasks import KINDS, Job
 
 OWN_ENGINES = frozenset({"filter.where"})
 """Built-in stages that run a database of their own, which is not made to be forked. Workers load it."""
@@ -16,31 +16,23 @@ OWN_ENGINES = frozenset({"filter.where"})
 
 def wanted(task: Mapping[str, Any]) -> dict[str, Any]:
     """Of a task given to a worker, what `load` asks for."""
-    body = task["body"]
-    found: dict[str, Any] = {"kind": task["kind"]}
-    if task["kind"] == "rows":
-        found |= {"steps": body["steps"], "columns": body["columns_all"]}
-    elif task["kind"] == "sketch":
-        found |= {"steps": [body["step"]], "columns": body["reads"]}
-    return found
+    body, kind = task["body"], task["kind"]
+    if kind == "rows":
+        return {"kind": kind, "steps": body["steps"], "columns": body["columns_all"]}
+    if kind == "sketch":
+        return {"kind": kind, "steps": body["steps"][-1:], "columns": body["reads"]}
+    return {"kind": kind, "steps": [], "columns": {}}
 
 
 def load(run: Path, task: Mapping[str, Any]) -> None:
     """Import the task's code, and let its built-in stages see one row. A plugin's are loaded by workers alone."""
     import_module(KINDS[task["kind"]].split(":")[0])
-    if not task.get("steps"):
+    builtin = stages.builtin_names() - OWN_ENGINES
+    if not (specs := [spec for spec in task["steps"] if spec["stage"] in builtin]):
         return
-    from dataengine.tasks.columns import FusedStep
-    from dataengine.tasks.rows import warm_up
+    from dataengine.tasks.rows import load_step, warm_up
 
-    steps = []
-    for index, spec in enumerate(task["steps"]):
-        if spec["stage"] not in stages.builtin_names() - OWN_ENGINES:
-            continue
-        stage = stages.load(spec["stage"])
-        if stage.kind == "read" or (stage.kind == "gather" and task["kind"] == "rows"):
-            continue
-        made = {name: str(run / path) for name, path in spec.get("made", {}).items()}
-        config = stage.config.model_validate(spec["config"] | made)
-        steps.append(FusedStep(spec["step"], spec["lane"], stage, config, None, index))
-    warm_up(steps, task["columns"])
+    job = Job(run=run, segment="", address="", kind=task["kind"], inputs=[], body={})
+    steps = [load_step(job, spec, number) for number, spec in enumerate(specs)]
+    called = {"map", "filter", "expand"} if task["kind"] == "rows" else {"gather"}
+    warm_up([step for step in steps if step.stage.kind in called], task["columns"])
