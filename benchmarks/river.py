@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from pydantic import ByteSize, TypeAdapter
 
-from benchmarks.machine import stamp
+from benchmarks.machine import environment, stamp
 
 RECIPE = """
 name = "river"
@@ -87,7 +87,7 @@ def measured(arguments: list[str], folder: Path) -> tuple[float, float, int]:
     """Run a command: (wall seconds, CPU seconds of all its processes, bytes of the largest process)."""
     started, peak = time.monotonic(), 0
     before = os.times()
-    process = subprocess.Popen(arguments, cwd=folder)
+    process = subprocess.Popen(arguments, cwd=folder, env=environment())
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         for child in [watched, *_children(watched)]:

@@ -37,7 +37,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from benchmarks.families import Families
-from benchmarks.machine import stamp
+from benchmarks.machine import environment, stamp
 from dataengine import shards
 from dataengine.ledger import Ledger
 
@@ -99,7 +99,7 @@ def run(folder: Path, out: str, workers: int, seen: Seen, kill: tuple[float, boo
                "--workers", str(workers)]
     before, start = os.times(), time.monotonic()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=environment() | {"PYTHONPATH": str(ROOT)}, stderr=log)
     driver, killed = psutil.Process(process.pid), False
     while process.poll() is None:
         seen.look(driver)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.machine import stamp
+from benchmarks.machine import environment, stamp
 
 QUICKSTART = Path(__file__).parents[1] / "recipes" / "quickstart.toml"
 LANE = """
@@ -34,10 +34,9 @@ stage = "filter.repetition"
 
 def seconds(*arguments: str) -> float:
     """CPU seconds of one call, start of Python included."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     command = [sys.executable, "-m", "dataengine", *arguments]
-    child = os.posix_spawn(sys.executable, command, environment, file_actions=quiet)
+    child = os.posix_spawn(sys.executable, command, environment(), file_actions=quiet)
     _, status, used = os.wait4(child, 0)
     if status:
         raise SystemExit(f"{' '.join(arguments)} failed")

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import dataengine
 from benchmarks.corpus import write_warc
-from benchmarks.machine import stamp
+from benchmarks.machine import environment, stamp
 from benchmarks.river import measured, report
 
 RECIPE = """
@@ -95,7 +95,7 @@ def theirs(python: str, files: list[Path], folder: Path, workers: int) -> dict[s
     glob = f"part-0[0-{len(files) - 1}].warc.gz"
     command = [python, Path(__file__).with_name("datatrove_web.py"), files[0].parent, glob, language_model(),
                folder / "sample.txt", out, str(workers)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment() | {"HF_HUB_OFFLINE": "1"})
     return json.loads(done.stdout.splitlines()[-1])
 
 
