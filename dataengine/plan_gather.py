@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dataengine import index as indexes
 from dataengine.errors import InputError
@@ -105,6 +105,12 @@ def _sketches(
     return planner.add(f"{block.lane}.{block.index}.sketch", "sketch", block.lane, steps, bodies)
 
 
+def _alike(block: Block, step: Step) -> dict[str, Any]:
+    """What the sketches of two corpora must have in common: settings, and what is in the files they load."""
+    files = {name: content for name, content in step.hashes.items() if name != "against"}
+    return dict(block.stage.alike(block.config)) | files
+
+
 def _held_against(planner: _Planner, block: Block, step: Step) -> tuple[list[str], Step]:
     """The parts of the indexes that the lane is held against, and the step with what is in them."""
     parts: list[str] = []
@@ -113,7 +119,7 @@ def _held_against(planner: _Planner, block: Block, step: Step) -> tuple[list[str
         try:
             found, content = indexes.read(
                 (planner.recipe.base / folder).expanduser(), block.stage.name, block.stage.version,
-                block.stage.alike(block.config),
+                _alike(block, step),
             )
         except InputError as error:
             path = f"data.{block.lane}[{block.index}].against"
@@ -138,7 +144,7 @@ def _index(
     clusters = tuple(each.cluster for each in (*before, gathered))
     common = {
         "index": folder,
-        "alike": dict(block.stage.alike(block.config)),
+        "alike": _alike(block, step),
         "ranges": ranges,
         "clusters": places(clusters),
     }

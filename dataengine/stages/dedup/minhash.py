@@ -13,22 +13,27 @@ are those that err least on either side of it. Similarity is of 32-bit hashes of
 Words are runs of ASCII letters and digits, in lower case, and of other letters; punctuation and white space only divide
 them; scripts without spaces give one word per character. Texts with the same words in the same order are copies; one
 so short that a single other n-gram falls below the threshold (at 0.8 and 5-grams: of fewer than 8 words) is compared
-in no other way. A text without words is never a duplicate.
+in no other way. A text without words is never a duplicate. Tokens are those of a SentencePiece model of yours, as it
+makes them of the text: case and punctuation count, and making them takes most of the time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dataengine.stage import Choice, Sketch, gather
-from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
+from dataengine.stage import Choice, LoadedFile, Sketch, gather
+from dataengine.stages.dedup import _survivor
+from dataengine.stages.dedup._survivor import DedupConfig, rank, reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from dataengine.kernels.sets import Sets
 
 SURE = 0.99
 """The share of pairs just at the threshold that verified bands must find."""
@@ -38,9 +43,11 @@ class Config(DedupConfig):
     """What is compared, and what is similar enough."""
 
     ngram: int = Field(5, ge=1, le=100)
-    """Words, or characters, in an n-gram."""
-    of: Literal["words", "characters"] = "words"
+    """Words, characters or tokens in an n-gram."""
+    of: Literal["words", "characters", "tokens"] = "words"
     """What n-grams are made of. Characters: ASCII letters in lower case, white space folded to single blanks."""
+    tokenizer: Annotated[str, LoadedFile()] | None = None
+    """With `of = "tokens"`: a SentencePiece model, such as the tokenizer.model of an earlier run."""
     threshold: float = Field(0.8, gt=0, lt=1)
     """The Jaccard similarity from which texts are duplicates. Bands and rows follow from it if they are not given."""
     verify: bool = True
@@ -75,6 +82,13 @@ class Config(DedupConfig):
         bands, rows = derive(float(threshold), hashes)
         return {**given, "bands": bands, "rows": rows}
 
+    @model_validator(mode="after")
+    def _tokenizer_where_needed(self) -> Self:
+        if (self.of == "tokens") != (self.tokenizer is not None):
+            said = f'of = "{self.of}" ' + ("with" if self.tokenizer is not None else "without") + " a tokenizer"
+            raise ValueError(f'{said}: "tokens" needs one, the others take none')
+        return self
+
     @property
     def least(self) -> int:
         """Words of the shortest text that can be similar without being a copy: k n-grams of k + 1 must reach it."""
@@ -85,6 +99,16 @@ def alike(config: Config) -> dict[str, Any]:
     """What two corpora must have in common to be compared."""
     names = ("ngram", "of", "bands", "rows", "seed", "verify", "least")
     return {name: getattr(config, name) for name in names}
+
+
+def check(config: Config, columns: Mapping[str, str]) -> str | None:
+    """What is wrong with the column that ranks, or with the tokenizer."""
+    wrong = _survivor.check(config, columns)
+    if wrong is None and config.tokenizer is not None:
+        from dataengine.stages.dedup._tokens import fault_of
+
+        return fault_of(config.tokenizer)
+    return wrong
 
 
 def choice(config: Config) -> Choice:
@@ -100,14 +124,10 @@ def choice(config: Config) -> Choice:
     check=check,
 )
 def minhash(batch: pa.RecordBatch, config: Config) -> Sketch:
-    from dataengine.kernels.buffers import utf8
     from dataengine.kernels.minhash import keys_of
-    from dataengine.kernels.sets import sets_of
 
     assert config.bands is not None and config.rows is not None, "both follow from the threshold"
-    found = sets_of(
-        *utf8(batch.column("text")), ngram=config.ngram, of_words=config.of == "words", least=config.least
-    )
+    found = sets(batch.column("text"), config)
     return Sketch(
         alone=found.counts == 0,
         same=found.same,
@@ -117,6 +137,18 @@ def minhash(batch: pa.RecordBatch, config: Config) -> Sketch:
         sets=found.starts if config.verify else None,
         rank=rank(batch, config),
     )
+
+
+def sets(texts: pa.Array, config: Config) -> Sets:
+    """What the texts are compared by."""
+    if config.tokenizer is not None:
+        from dataengine.stages.dedup._tokens import sets_of_tokens
+
+        return sets_of_tokens(texts, config.tokenizer, ngram=config.ngram, least=config.least)
+    from dataengine.kernels.buffers import utf8
+    from dataengine.kernels.sets import sets_of
+
+    return sets_of(*utf8(texts), ngram=config.ngram, of_words=config.of == "words", least=config.least)
 
 
 @cache

@@ -278,7 +278,7 @@ def test_a_config_survives_being_written_and_read():
         ({"band": 3}, "Extra inputs"),
         ({"keep": "newest"}, "without a column"),
         ({"column": "score"}, "the others take none"),
-        ({"of": "tokens"}, "'words' or 'characters'"),
+        ({"of": "lines"}, "'words', 'characters' or 'tokens'"),
     ],
 )
 def test_wrong_configurations_are_refused(wrong, words):
