@@ -12,7 +12,8 @@ MOST_ROWS = 1024
 MOST_BYTES = 4 << 20
 """About how much text a batch holds. One longer record makes a batch of its own."""
 
-ScalarType = Literal["string", "int64", "float64", "bool"]
+VECTOR = "list<float>"
+KeptType = Literal["string", "int64", "float64", "bool", "list<float>"]
 RESERVED = frozenset({
     "id", "source", "origin", "url", "text", "html", "messages", "parent",
     "lane", "step", "stage", "reason", "detail", "duplicate_of", "band",

@@ -25,7 +25,7 @@ from dataengine.stage import MESSAGES, Piece, Refused, StageConfig, read
 from dataengine.stages.read._files import CODEC_ENDINGS, Found, Size, ranges, whole
 from dataengine.stages.read._found import cheap_again, ends
 from dataengine.stages.read._open import FILE_REFUSES, Damage, opened
-from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
+from dataengine.stages.read._rows import KeptType, Rows, check_keep, keep_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +49,7 @@ class Config(StageConfig):
     """The column that holds a conversation, instead of `text`: often `messages` or `conversations`."""
     keep: tuple[str, ...] | dict[str, str] = ()
     """More columns to keep: `["title"]`, or `{ column = "field" }` to name them anew. Scalars only."""
-    types: dict[str, ScalarType] = Field(default={})
+    types: dict[str, KeptType] = Field(default={})
     """Types of kept columns; the others become strings. A value that does not fit becomes null."""
     max_record_bytes: Size = ByteSize(20 * 2**20)
     """Longest record. A longer one is quarantined as `too_large`."""

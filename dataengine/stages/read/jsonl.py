@@ -23,7 +23,7 @@ from dataengine.stages.read._files import CODEC_ENDINGS, FileConfig, Size, files
 from dataengine.stages.read._found import cheap_again, ends
 from dataengine.stages.read._lines import Chunk, CutLine, TooLong, line_chunks
 from dataengine.stages.read._open import FILE_REFUSES, Damage, Stream, opened, refusal
-from dataengine.stages.read._rows import Rows, ScalarType, check_keep, keep_columns
+from dataengine.stages.read._rows import VECTOR, KeptType, Rows, check_keep, keep_columns
 
 if TYPE_CHECKING:
     from io import RawIOBase
@@ -40,7 +40,7 @@ class Config(FileConfig):
     """The field that holds its address; null where it is missing or no string."""
     keep: tuple[str, ...] | dict[str, str] = ()
     """More fields to keep as columns: `["title"]`, or `{ column = "field" }` to name them anew."""
-    types: dict[str, ScalarType] = Field(default={})
+    types: dict[str, KeptType] = Field(default={})
     """Types of kept columns; the others are strings, JSON text if need be. A value of another type becomes null."""
     split_bytes: Size = ByteSize(64 * 2**20)
     """Size of the ranges into which a plain file is cut."""
@@ -223,6 +223,9 @@ def typed(value: Any, kind: str) -> Any:
         return None
     if value is None or kind == "string":
         return value if value is None or isinstance(value, str) else orjson.dumps(value, lambda odd: None).decode()
+    if kind == VECTOR:
+        numbers = isinstance(value, list) and all(type(number) in (int, float) for number in value)
+        return value if numbers else None
     if kind == "bool" or isinstance(value, bool):
         return value if kind == "bool" and isinstance(value, bool) else None
     if kind == "float64":

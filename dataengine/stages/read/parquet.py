@@ -19,7 +19,7 @@ from dataengine.stage import Piece, Refused, read
 from dataengine.stages.read._files import FileConfig, Found, Size, files, whole
 from dataengine.stages.read._found import cheap_again
 from dataengine.stages.read._open import Damage, opened, refusal
-from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, ScalarType, check_keep, keep_columns
+from dataengine.stages.read._rows import MOST_BYTES, MOST_ROWS, VECTOR, KeptType, check_keep, keep_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,9 +34,9 @@ class Config(FileConfig):
     url: str = "url"
     """The column that holds its address; null where there is none."""
     keep: tuple[str, ...] | dict[str, str] = ()
-    """More columns to keep: `["title"]`, or `{ column = "field" }` to name them anew. Scalars only."""
-    types: dict[str, ScalarType] = Field(default={})
-    """Types of kept columns; the others become strings. A value that does not fit becomes null."""
+    """More columns to keep: `["title"]`, or `{ column = "field" }` to name them anew."""
+    types: dict[str, KeptType] = Field(default={})
+    """Types of kept columns; the others are scalars and become strings. A value that does not fit becomes null."""
     split_bytes: Size = ByteSize(64 * 2**20)
     """About how many packed bytes of row groups are read as one piece."""
 
@@ -169,7 +169,8 @@ def _rows(batch: pa.RecordBatch, row: int, origin: str, config: Config) -> Itera
             if name == "text":
                 arrays.append(text.take(indices).cast(pa.string()))
             else:
-                arrays.append(_scalar(_column(batch, sources[name]), kind, batch.num_rows).take(indices))
+                kept = _vectors if kind == VECTOR else _scalar
+                arrays.append(kept(_column(batch, sources[name]), kind, batch.num_rows).take(indices))
         yield pa.RecordBatch.from_arrays(arrays, names=["origin", *columns])
 
 
@@ -215,6 +216,24 @@ def _scalar(column: pa.Array | None, kind: str, rows: int) -> pa.Array:
         return column.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.array([_cast(value, target) for value in column], target)
+
+
+def _vectors(column: pa.Array | None, kind: str, rows: int) -> pa.Array:
+    """A column of lists of numbers, of any kind and precision, as lists of float32."""
+    import pyarrow as pa
+
+    if column is None or not _is_vector(column.type):
+        return pa.nulls(rows, pa.list_(pa.float32()))
+    return column.cast(pa.list_(pa.float32()), safe=False)
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(kind) for test in lists) and (
+        pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)
+    )
 
 
 def _cast(value: pa.Scalar, target: pa.DataType) -> Any:
@@ -285,11 +304,14 @@ def mismatch(schema: pa.Schema, config: Config) -> str | None:
         return f'no column "{config.text}" among {here}'
     if not _is_text(kind):
         return f'column "{config.text}" is {kind}, not string, among {here}'
-    for field in keep_columns(config.keep).values():
+    for name, field in keep_columns(config.keep).items():
         kind = _type(schema, field)
         if kind is None:
             return f'no column "{field}" among {here}'
-        if pa.types.is_nested(kind):
+        vector = config.types.get(name) == VECTOR
+        if vector and not _is_vector(kind):
+            return f'column "{field}" is {kind}, not a list of numbers'
+        if pa.types.is_nested(kind) and not vector:
             return f'column "{field}" is {kind}, not a scalar'
     if config.url != "url" and _path(schema, config.url) is None:
         return f'no column "{config.url}" among {here}'
@@ -303,7 +325,13 @@ def _expected(config: Config) -> str:
 
 def _suggestion(schema: pa.Schema, config: Config) -> str:
     texts = [field.name for field in schema if _is_text(field.type)]
-    return f'text = "{texts[0]}"' if texts and _type(schema, config.text) is None else ""
+    if texts and _type(schema, config.text) is None:
+        return f'text = "{texts[0]}"'
+    for name, field in keep_columns(config.keep).items():
+        kind = _type(schema, field)
+        if kind is not None and _is_vector(kind) and config.types.get(name) != VECTOR:
+            return f'types = {{ {name} = "{VECTOR}" }}'
+    return ""
 
 
 def _first_line(error: BaseException) -> str:

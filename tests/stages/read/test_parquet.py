@@ -100,6 +100,17 @@ def test_kept_columns_have_their_declared_types(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float16(), 2)])
+def test_a_kept_column_of_vectors_is_lists_of_float32(tmp_path: Path, kind: pa.DataType) -> None:
+    write(tmp_path, "a.parquet", {"text": ["a", "b", "c"], "v": pa.array([[0.5, 2], None, [-1, 0]], kind)})
+    config = {"paths": "a.parquet", "keep": {"embedding": "v"}, "types": {"embedding": "list<float>"}}
+    rows, _ = read("read.parquet", tmp_path, **config)
+    assert [row["embedding"] for row in rows] == [[0.5, 2.0], None, [-1.0, 0.0]]
+    write(tmp_path, "a.parquet", {"text": ["a"], "v": ["[0.5]"]})
+    with pytest.raises(InputError, match='"v" is string, not a list of numbers'):
+        read("read.parquet", tmp_path, **config)
+
+
 def test_dots_reach_into_structs(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", {"c": pa.array([{"body": {"t": "deep"}}, None])})
     rows, refused = read("read.parquet", tmp_path, paths="a.parquet", text="c.body.t")
@@ -113,6 +124,7 @@ def test_dots_reach_into_structs(tmp_path: Path) -> None:
         ({"text": [1]}, {}, 'column "text" is int64, not string', ""),
         ({"text": ["a"]}, {"keep": ["title"]}, 'no column "title"', ""),
         ({"text": ["a"], "tags": [["x"]]}, {"keep": ["tags"]}, 'column "tags" is list<', ""),
+        ({"text": ["a"], "v": [[0.5]]}, {"keep": ["v"]}, 'column "v" is list<', 'types = { v = "list<float>" }'),
         ({"text": ["a"]}, {"url": "link"}, 'no column "link"', ""),
     ],
 )
