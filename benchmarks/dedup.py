@@ -1,10 +1,11 @@
 """How fast, how large and how right is near-duplicate removal, Parquet to Parquet, beside what one might pick instead?
 
-    python -m benchmarks.dedup [--documents 100000] [--peers-python PATH/bin/python] [--datatrove-documents 2000]
+    python -m benchmarks.dedup [--documents 100000] [--peers-python PATH/bin/python]... [--datatrove-documents 2000]
 
 A corpus whose similar pairs are known is made on the spot (`benchmarks.known_pairs`). Every contender is a process of
 its own on one core; its CPU seconds are those of all its processes, and its start-up (imports, compiled code loaded)
-is what it takes for 100 documents. Peers that the other Python does not have are left out, with a word.
+is what it takes for 100 documents. Each peer runs in the first of the other Pythons that has it; what none has is left
+out, with a word.
 
     signatures   text to sets of n-grams and band keys in this process, MB of UTF-8 per CPU second
     docs/s       documents per CPU second, start-up included; "work" without it
@@ -38,7 +39,7 @@ from dataengine import stage
 from dataengine.threads import THREAD_VARIABLES
 
 PEERS = {"rensa": "rensa", "rensa_checked": "rensa", "gaoya": "gaoya", "datasketch": "datasketch",
-         "datatrove": "datatrove"}
+         "text_dedup": "text_dedup", "datatrove": "datatrove"}
 """Contender -> the package it needs."""
 ROOT = Path(__file__).parents[1]
 
@@ -184,11 +185,12 @@ def signing(made: Corpus) -> float:
 
 @click.command()
 @click.option("--documents", default=100_000, show_default=True, help="About how many documents to make.")
-@click.option("--peers-python", default=sys.executable, help="The Python that has rensa, gaoya, datasketch, datatrove.")
+@click.option("--peers-python", "pythons", multiple=True, default=[sys.executable],
+              help="A Python that has rensa, gaoya, datasketch, text-dedup or datatrove.")
 @click.option("--datatrove-documents", default=2_000, show_default=True, help="So many of them for datatrove.")
 @click.option("--only", default="", help="Peers, separated by commas; all by default.")
 @click.option("--seeds", default=50, show_default=True, type=click.IntRange(min=2), help="Seeds of the S-curve.")
-def main(documents: int, peers_python: str, datatrove_documents: int, only: str, seeds: int) -> None:
+def main(documents: int, pythons: tuple[str, ...], datatrove_documents: int, only: str, seeds: int) -> None:
     made = corpus(documents)
     click.echo(stamp())
     click.echo(f"{len(made.texts)} documents, {made.megabytes:.1f} MB, {len(made.pairs)} related pairs, "
@@ -212,14 +214,15 @@ def main(documents: int, peers_python: str, datatrove_documents: int, only: str,
         for peer, package in PEERS.items():
             if only and peer not in only.split(","):
                 continue
-            if not has(peers_python, package):
-                click.echo(f"{peer:>14}  not installed in {peers_python}")
+            python = next((python for python in pythons if has(python, package)), None)
+            if python is None:
+                click.echo(f"{peer:>14}  not installed in {', '.join(pythons)}")
                 continue
             rows = datatrove_documents if peer == "datatrove" else len(made.texts)
             try:
-                theirs(peer, peers_python, little, 100, folder)
-                began = theirs(peer, peers_python, little, 100, folder).seconds
-                it = theirs(peer, peers_python, folder / f"{rows}.parquet", rows, folder)
+                theirs(peer, python, little, 100, folder)
+                began = theirs(peer, python, little, 100, folder).seconds
+                it = theirs(peer, python, folder / f"{rows}.parquet", rows, folder)
             except click.ClickException as error:
                 click.echo(f"{peer:>14}  failed: {error.message.strip().splitlines()[-1]}")
                 continue

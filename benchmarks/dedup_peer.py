@@ -131,8 +131,29 @@ def datatrove(texts):
     return sorted(kept)
 
 
+def text_dedup(texts):
+    """Its command, over a Parquet file, in one process."""
+    import os
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["HF_HOME"], os.environ["HF_HUB_OFFLINE"] = name, "1"
+        from datasets import load_from_disk
+        from text_dedup.minhash import main
+
+        pq.write_table(pa.table({"row": list(range(len(texts))), "text": texts}), f"{name}/in.parquet")
+        main(standalone_mode=False, args=[
+            "--path", "parquet", "--data_files", f"{name}/in.parquet", "--split", "train", "--cache_dir", name,
+            "--output", f"{name}/out", "--column", "text", "--ngram", str(NGRAM), "--num_perm", str(BANDS * ROWS),
+            "--b", str(BANDS), "--r", str(ROWS), "--num_proc", "1",
+        ])
+        return list(load_from_disk(f"{name}/out")["row"])
+
+
 PEERS = {"rensa": rensa, "rensa_checked": rensa_checked, "gaoya": gaoya, "datasketch": datasketch,
-         "datatrove": datatrove}
+         "text_dedup": text_dedup, "datatrove": datatrove}
 
 if __name__ == "__main__":
     import pyarrow.parquet as pq
