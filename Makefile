@@ -18,7 +18,7 @@ $(VENV)/.train: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(INSTALL) -e '.[train,remote,dev]'
+	$(INSTALL) -e '.[train,remote,semantic,dev]'
 	touch $@
 
 quickstart: $(VENV)/.train  ## real files in, a trained model out: recipes/quickstart.toml

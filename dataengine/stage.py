@@ -226,7 +226,8 @@ class Sketch:
     copies_only: np.ndarray | None = None
     """bool, shape (n,): rows whose keys do not count; they match their copies and nothing else."""
     elements: np.ndarray | None = None
-    """uint32: the sets that a pair's similarity is taken from, one after the other, each element once."""
+    """uint32: what a pair's similarity is taken from, one row after the other: sets, each element once, or vectors of
+    length one, as the bits of their float32 numbers."""
     sets: np.ndarray | None = None
     """int64, shape (n + 1,): row i has ``elements[sets[i]:sets[i + 1]]``."""
     rank: np.ndarray | None = None
@@ -238,9 +239,11 @@ class Choice:
     """How the engine chooses who of a gather's candidates stays; see `kernels.choose`."""
 
     threshold: float | None = None
-    """The Jaccard similarity of two sets from which they are duplicates; None: sharing a key is enough."""
+    """The similarity of two sets from which they are duplicates; None: sharing a key is enough."""
     chains: bool = False
     """All that hangs together is one cluster; else a row goes only for a row that stays."""
+    vectors: bool = False
+    """Similarity is the cosine of two vectors, not the Jaccard similarity of two sets."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from dataengine.kernels.sets import enter, similarity, table_size
+from dataengine.kernels.vectors import cosine
 
 WAITING = 1024
 """So many documents of a bucket are compared with those that come after them."""
@@ -113,11 +114,12 @@ def _ballot(d, candidates, choice, met):
 
 
 @njit(cache=True, nogil=True)
-def choose(first, last, fixed, candidates, choice, elements, sets, threshold, chains):
+def choose(first, last, fixed, candidates, choice, elements, sets, threshold, chains, vectors):
     """Decide about documents ``first..last - 1``, all before them being decided. The first `fixed` of all stay anyhow.
 
-    The set of document d is ``elements[sets[d]:sets[d + 1]]``. A threshold below 0 compares nothing: sharing a bucket
-    is enough. With chains `stays` holds a forest, whose roots stay; `settle` makes an answer of it.
+    The set of document d is ``elements[sets[d]:sets[d + 1]]``, or its vector with `vectors`, which compares by cosine.
+    A threshold below 0 compares nothing: sharing a bucket is enough. With chains `stays` holds a forest, whose roots
+    stay; `settle` makes an answer of it.
     """
     widest = 0
     for d in range(first, last):
@@ -135,9 +137,9 @@ def choose(first, last, fixed, candidates, choice, elements, sets, threshold, ch
         count = _ballot(d, candidates, choice, met) if d >= fixed else 0
         if count > 1:
             met[:count].sort()
-        if count and threshold >= 0:
-            own = elements[sets[d] : sets[d + 1]]
-            size = table_size(own.size)
+        own = elements[sets[d] : sets[d + 1]]
+        size = 0 if vectors else table_size(own.size)
+        if count and threshold >= 0 and not vectors:
             if size > table.size:
                 table, generation = np.zeros(size, np.uint64), np.uint64(0)
             generation += np.uint64(1)
@@ -154,8 +156,11 @@ def choose(first, last, fixed, candidates, choice, elements, sets, threshold, ch
             value = np.nan
             if threshold >= 0:
                 theirs = elements[sets[other] : sets[other + 1]]
-                value = similarity(table[:size], generation, own.size, theirs, threshold)
-                if value < 0:
+                if vectors:
+                    value = cosine(own, theirs)
+                else:
+                    value = similarity(table[:size], generation, own.size, theirs, threshold)
+                if value < threshold:
                     continue
             band[d] = min(band[d], choice.least[other])
             if not chains:
@@ -178,7 +183,7 @@ def choose(first, last, fixed, candidates, choice, elements, sets, threshold, ch
 
 
 @njit(cache=True, nogil=True)
-def settle(candidates, choice, elements, sets, compare):
+def settle(candidates, choice, elements, sets, compare, vectors):
     """With chains, when all is chosen: the root of every document, and how similar the two are."""
     table, generation = np.zeros(16, np.uint64), np.uint64(0)
     for d in range(choice.stays.size):
@@ -190,6 +195,9 @@ def settle(candidates, choice, elements, sets, compare):
             choice.similarity[d] = choice.similarity[original] if root != original else 1.0
         elif root != d and compare:
             own, theirs = elements[sets[d] : sets[d + 1]], elements[sets[root] : sets[root + 1]]
+            if vectors:
+                choice.similarity[d] = cosine(own, theirs)
+                continue
             size = table_size(own.size)
             if size > table.size:
                 table, generation = np.zeros(size, np.uint64), np.uint64(0)

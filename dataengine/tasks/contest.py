@@ -126,7 +126,7 @@ def decide(
     """Run the choice over all documents, of which the first `fixed` stay."""
     choice = nothing_chosen(candidates, scratch.array)
     threshold = -1.0 if how.threshold is None else float(how.threshold)
-    choose(0, len(candidates.copy_of), fixed, candidates, choice, elements, starts, threshold, how.chains)
+    choose(0, len(candidates.copy_of), fixed, candidates, choice, elements, starts, threshold, how.chains, how.vectors)
     if how.chains:
-        settle(candidates, choice, elements, starts, how.threshold is not None)
+        settle(candidates, choice, elements, starts, how.threshold is not None, how.vectors)
     return choice

@@ -15,6 +15,7 @@ from dataengine.stages.filter.language import LANGUAGES
 from tests.engine.bad_files import STRANGE
 from tests.engine.calling import call
 from tests.engine.projects import dataengine, documents, write_jsonl
+from tests.static_model import static_model
 
 NAUGHTY = Path(__file__).parents[2].parent / "shared" / "data" / "adversarial" / "naughty_strings.jsonl.gz"
 
@@ -69,6 +70,7 @@ buckets = 1000
 
 SETTINGS = {
     "dedup.exact": 'of = "normalized"',
+    "dedup.semantic": 'model = "model.safetensors"',
     "filter.contaminated": 'benchmarks = "questions.txt"\nself_test = 0.5',
     "filter.language": f"keep = {json.dumps(sorted(LANGUAGES))}\nmin_confidence = 0.0",
     "filter.url": 'words = ["casino"]\npatterns = ["(x+x+)+y"]',
@@ -107,6 +109,7 @@ def run(folder: Path, hostile: bool) -> dict[str, list[dict[str, Any]]]:
     folder.mkdir()
     (folder / "recipe.toml").write_text("\n".join([HEAD, *map(lane, tried())]), encoding="utf-8")
     (folder / "questions.txt").write_text(QUESTION, encoding="utf-8")
+    static_model(folder)
     write_jsonl(folder / "good.jsonl", documents(200))
     write_jsonl(folder / "hostile_strings.jsonl", [{"text": text} for text in naughty()])
     if hostile:

@@ -51,9 +51,9 @@ def chosen(
     edges = [0, *cuts, len(sets)]
     with np.errstate(over="ignore"):
         for first, last in pairwise(edges):
-            function(first, last, fixed, made, choice, elements, starts, threshold, chains)
+            function(first, last, fixed, made, choice, elements, starts, threshold, chains, False)
     if chains:
-        settle(made, choice, elements, starts, threshold >= 0)
+        settle(made, choice, elements, starts, threshold >= 0, False)
     return choice
 
 

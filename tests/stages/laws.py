@@ -38,14 +38,13 @@ class Case:
     @property
     def columns(self) -> dict[str, str]:
         """Names and types of the columns that the case gives."""
-        return {
-            name: "binary" if isinstance(value, bytes) else stage.MESSAGES if isinstance(value, list) else _type(value)
-            for name, value in self.row.items()
-        }
+        return {name: _type(value) for name, value in self.row.items()}
 
 
 def _type(value: Any) -> str:
-    return {bool: "bool", int: "int64", float: "float64"}.get(type(value), "string")
+    if isinstance(value, list):
+        return "list<float>" if all(isinstance(number, int | float | None) for number in value) else stage.MESSAGES
+    return {bool: "bool", int: "int64", float: "float64", bytes: "binary"}.get(type(value), "string")
 
 
 def _value(value: Any) -> Any:

@@ -20,7 +20,6 @@ makes them of the text: case and punctuation count, and making them takes most o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -28,6 +27,7 @@ from pydantic import Field, model_validator
 
 from dataengine.stage import Choice, LoadedFile, Sketch, gather
 from dataengine.stages.dedup import _survivor
+from dataengine.stages.dedup._bands import best_bands, sure_bands, with_bands
 from dataengine.stages.dedup._survivor import DedupConfig, rank, reads
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from dataengine.kernels.sets import Sets
 
-SURE = 0.99
-"""The share of pairs just at the threshold that verified bands must find."""
+
+def bands_for(given: dict[str, Any], threshold: float, hashes: int) -> tuple[int, int]:
+    return (sure_bands if given.get("verify", True) else best_bands)(threshold, hashes)
 
 
 class Config(DedupConfig):
@@ -66,21 +67,8 @@ class Config(DedupConfig):
     @model_validator(mode="before")
     @classmethod
     def derive(cls, given: Any) -> Any:
-        """Bands and rows from the threshold, so that a plan shows, and its address holds, what will be used."""
-        if not isinstance(given, dict):
-            return given
-        # what this returns is no longer JSON to pydantic, and in strict mode only JSON's lists are tuples
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        bands, rows = given.get("bands"), given.get("rows")
-        if (bands is None) != (rows is None):
-            raise ValueError("bands and rows go together: give both, or neither and let them follow from the threshold")
-        threshold, hashes = given.get("threshold", 0.8), given.get("hashes", 128)
-        numbers = isinstance(threshold, int | float) and isinstance(hashes, int)
-        if bands is not None or not numbers or not (0 < threshold < 1 and 2 <= hashes <= 1_024):
-            return given  # wrong values are better said by the fields themselves
-        derive = sure_bands if given.get("verify", True) else best_bands
-        bands, rows = derive(float(threshold), hashes)
-        return {**given, "bands": bands, "rows": rows}
+        """Bands and rows from the threshold."""
+        return with_bands(given, 0.8, 128, 1_024, bands_for)
 
     @model_validator(mode="after")
     def _tokenizer_where_needed(self) -> Self:
@@ -149,35 +137,3 @@ def sets(texts: pa.Array, config: Config) -> Sets:
     from dataengine.kernels.sets import sets_of
 
     return sets_of(*utf8(texts), ngram=config.ngram, of_words=config.of == "words", least=config.least)
-
-
-@cache
-def sure_bands(threshold: float, hashes: int) -> tuple[int, int]:
-    """(bands, rows) that find `SURE` of the pairs at the threshold: the most rows that can, and no band more than that
-    takes. More rows make fewer false candidates, fewer bands less to do. With too few hashes the surest there is.
-    """
-    for rows in range(hashes, 0, -1):
-        for bands in range(1, hashes // rows + 1):
-            if 1 - (1 - threshold**rows) ** bands >= SURE:
-                return bands, rows
-    return hashes, 1
-
-
-@cache
-def best_bands(threshold: float, hashes: int) -> tuple[int, int]:
-    """(bands, rows) with bands * rows <= hashes for which the LSH errs least about `threshold`.
-
-    Least is the area under the S-curve left of the threshold (pairs that meet and should not) plus the area above it
-    on the right (pairs that should and do not), weighed alike: the rule of LSH Ensemble (Zhu et al., VLDB 2016) and of
-    datasketch.
-    """
-    pairs = [(bands, rows) for bands in range(1, hashes + 1) for rows in range(1, hashes // bands + 1)]
-    return min(pairs, key=lambda pair: error_area(threshold, *pair))
-
-
-def error_area(threshold: float, bands: int, rows: int, steps: int = 50) -> float:
-    """Area of the errors of a banding: midpoint rule with `steps` steps on either side of the threshold."""
-    left, right = threshold / steps, (1 - threshold) / steps
-    wrong = sum(1 - (1 - ((i + 0.5) * left) ** rows) ** bands for i in range(steps))
-    missed = sum((1 - (threshold + (i + 0.5) * right) ** rows) ** bands for i in range(steps))
-    return wrong * left + missed * right

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dataengine import stage
-from dataengine.stages.dedup.minhash import SURE, best_bands, error_area, sure_bands
+from dataengine.stages.dedup._bands import SURE, best_bands, error_area, sure_bands
 from tests.gathering import gathered
 
 MINHASH = stage.load("dedup.minhash")
