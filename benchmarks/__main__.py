@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 
-RUNS = [["river", "--size", "100MB"], ["dedup", "--documents", "10000"], ["readers"], ["remote"], ["stages"],
+RUNS = [["river", "--size", "100MB"], ["dedup", "--documents", "10000"],
+        ["semantic", "--documents", "10000"], ["readers"], ["remote"], ["stages"],
         ["addresses", "--domains", "500000"], ["wikipedia", "--size", "5MB"], ["startup"], ["language"],
         ["heuristics"], ["pii"], ["contaminated"], ["trainer"]]
 
