@@ -42,7 +42,7 @@ class SketchFiles:
     """
 
     def __init__(self, staging: Path) -> None:
-        self.staging, self.rows, self.elements = staging, 0, 0
+        self.staging, self.rows, self.elements, self.alone = staging, 0, 0, 0
         self._same: list[np.ndarray] = []
         self._same_rows: list[np.ndarray] = []
         self._keys: list[np.ndarray] = []
@@ -60,6 +60,7 @@ class SketchFiles:
 
     def add(self, found: Sketch, numbers: np.ndarray) -> None:
         """The sketch of the rows with these numbers, int64 ascending, after those of all rows added before."""
+        self.alone += int(np.count_nonzero(found.alone))
         if found.same is not None:
             rows = np.flatnonzero(~found.alone)
             self._same.append(found.same[rows])

@@ -61,7 +61,8 @@ def sketch(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> sh
                 break
         if files:
             files.finish(job.body["ranges"])
-            manifest.figures = {"rows": float(files.rows), "elements": float(files.elements)}
+            counts = {"rows": files.rows, "elements": files.elements, "alone": files.alone}
+            manifest.figures = {name: float(count) for name, count in counts.items()}
     if staging:
         write_refused(job, staging, refused)
     return manifest

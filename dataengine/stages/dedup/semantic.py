@@ -18,7 +18,7 @@ sentence-transformers (StaticEmbedding) write such models; 2 MB of text a second
 ``pip install 'dataengine[semantic]'``, and no network.
 
 A text without a vector is never a duplicate: null, empty, of zeros, with a number that is not finite, or text of
-which the tokenizer knows nothing. Vectors of different lengths are never alike.
+which the tokenizer knows nothing; the figure `alone` counts them. Vectors of different lengths are never alike.
 """
 
 from __future__ import annotations

@@ -116,9 +116,12 @@ def test_vectors_without_a_direction_are_alone_and_lengths_of_two_kinds_never_me
     )
     done = dataengine("run", "r.toml", "--quiet", "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = dataengine("sql", "run", "select text from duplicates join dropped using (id) order by text", "--json",
-                      cwd=tmp_path)
-    assert [row["text"] for row in json.loads(done.stdout)] == ["11", "12", "8"]
+    for query, expected in (
+        ("SELECT text FROM duplicates JOIN dropped USING (id) ORDER BY text",
+         [{"text": "11"}, {"text": "12"}, {"text": "8"}]),
+        ("SELECT value FROM figures WHERE name = 'alone'", [{"value": 6.0}]),
+    ):
+        assert json.loads(dataengine("sql", "run", query, "--json", cwd=tmp_path).stdout) == expected
 
 
 @given(st.lists(st.none() | st.lists(st.floats(width=32) | st.none(), max_size=4), min_size=1, max_size=8),
