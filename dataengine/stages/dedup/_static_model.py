@@ -9,6 +9,8 @@ the same everywhere.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'dataengine[semantic]'"
 NAMES = ("embeddings", "embedding.weight")
+TYPES = ("F32", "F16", "F64", "I8")
+"""Of numbers, in the words of safetensors: what numpy has too."""
 
 
 class StaticModel:
@@ -29,24 +33,16 @@ class StaticModel:
 
     def __init__(self, model: str, tokenizer: str) -> None:
         """Raises InputError where a file cannot be read or is of another form, or the two do not go together."""
-        tensors = _tensors(model)
-        name = next((name for name in NAMES if name in tensors and tensors[name].ndim == 2), None)
-        if name is None:
-            found = ", ".join(f"{name} {list(value.shape)}" for name, value in sorted(tensors.items())[:10])
-            raise InputError(f"no static embedding model: it holds {found or 'nothing'}", where=model,
-                             expected=f"a table of vectors called {' or '.join(NAMES)}")
-        self.table = tensors[name]
-        """(vectors, numbers), in the type it was stored in."""
-        self.weights: np.ndarray | None = tensors.get("weights")
-        self.mapping: np.ndarray | None = tensors.get("mapping")
-        self.tokenizer, self.unknown = _tokenizer(tokenizer)
-        tokens = self.tokenizer.get_vocab_size()
-        rows = min(len(each) for each in (self.mapping if self.mapping is not None else self.table, self.weights)
-                   if each is not None)
-        largest = int(self.mapping.max(initial=0)) if self.mapping is not None else 0
-        if tokens > rows or largest >= len(self.table):
-            raise InputError(f"the tokenizer has {tokens} tokens, the model vectors for {rows}", where=tokenizer,
-                             expected=f"the tokenizer that belongs to {model}")
+        self.tokenizer, self.unknown = fitting(model, tokenizer)
+        with _opened(model) as file:
+            names = file.keys()
+            self.table = file.get_tensor(_shape(model, file)[0])
+            """(vectors, numbers), in the type it was stored in."""
+            self.weights: np.ndarray | None = file.get_tensor("weights") if "weights" in names else None
+            self.mapping: np.ndarray | None = file.get_tensor("mapping") if "mapping" in names else None
+        last = 0 if self.mapping is None else int(self.mapping.max(initial=0))
+        if last >= len(self.table):
+            raise InputError(f"its mapping leads to vector {last}, but there are {len(self.table)}", where=model)
 
     def vector(self, text: str) -> np.ndarray:
         """The sum of the vectors of a text's tokens, float64: the direction of their mean. Zeros if none is known."""
@@ -60,19 +56,48 @@ class StaticModel:
         return rows.sum(axis=0)
 
 
-def _tensors(path: str) -> dict[str, Any]:
+def fitting(model: str, tokenizer: str) -> tuple[Any, int]:
+    """The tokenizer and the id of what it does not know, or -1; of the model only the head is read. Raises InputError
+    where one of them is not what it should be, or they do not go together.
+    """
+    with _opened(model) as file:
+        _, vectors = _shape(model, file)
+    found, unknown = _tokenizer(tokenizer)
+    if (tokens := found.get_vocab_size()) > vectors:
+        raise InputError(f"the tokenizer has {tokens} tokens, the model vectors for {vectors}", where=tokenizer,
+                         expected=f"the tokenizer that belongs to {model}")
+    return found, unknown
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """A file of tensors."""
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors import SafetensorError, safe_open
     except ImportError:
         raise InputError("a static model needs the package safetensors", write=INSTALL) from None
     try:
-        return load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            yield file
     except OSError as error:
         raise InputError(f"cannot read the model: {error.strerror or error}", where=path) from None
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"this is not a safetensors file that numpy can hold: {error}", where=path,
-                         expected="model.safetensors, with numbers of float32, float16 or int8") from None
+    except SafetensorError as error:
+        raise InputError(f"this is not a whole safetensors file: {error}", where=path,
+                         expected="model.safetensors") from None
+
+
+def _shape(path: str, file: Any) -> tuple[str, int]:
+    """(the name of the table, for how many tokens there are vectors)."""
+    shapes = {name: file.get_slice(name).get_shape() for name in sorted(file.keys())}
+    name = next((name for name in NAMES if len(shapes.get(name, ())) == 2), None)
+    if name is None:
+        found = ", ".join(f"{name} {shape}" for name, shape in list(shapes.items())[:10])
+        raise InputError(f"no static embedding model: it holds {found or 'nothing'}", where=path,
+                         expected=f"a table of vectors called {' or '.join(NAMES)}")
+    if (kind := file.get_slice(name).get_dtype()) not in TYPES:
+        raise InputError(f"its numbers are {kind}", where=path, expected=f"one of {', '.join(TYPES)}")
+    per_token = [shapes.get("mapping", shapes[name]), shapes.get("weights", shapes.get("mapping", shapes[name]))]
+    return name, min(shape[0] for shape in per_token)
 
 
 def _tokenizer(path: str) -> tuple[Any, int]:
@@ -133,7 +158,7 @@ def fault_of(model: str, tokenizer: str) -> str | None:
     if not (Path(model).is_file() and Path(tokenizer).is_file()):
         return None  # the planner reports a missing file, and knows to what folder a relative path belongs
     try:
-        load(model, tokenizer)
+        fitting(model, tokenizer)
     except InputError as error:
         return ": ".join(filter(None, (error.where, error.found))) + (f"; {error.write}" if error.write else "")
     return None
