@@ -3,8 +3,8 @@
 Two texts are compared by the Jaccard similarity of their sets of n-grams. A text goes only if its similarity with one
 that *stays* reaches `threshold`: texts come in the order of `keep`, each is compared with those that stay so far. So
 chains of near-copies do not drift, and nothing goes without a partner in the result. `clusters = "components"` ties all
-similar pairs together instead and keeps one of each cluster, as other tools do; `verify = false` takes the word of the
-bands.
+similar pairs together instead and keeps one of each cluster, as other tools do (`duplicate_of` then names the cluster);
+`verify = false` takes the word of the bands.
 
 Texts of similarity s become candidates with probability ``1 - (1 - s^rows)^bands``. Verified, bands and rows are those
 that find 99 % of the pairs just at the threshold with few false ones to compare: at 0.8 16 bands of 6. Unverified, they

@@ -293,18 +293,23 @@ def test_a_column_of_the_wrong_type_is_said_before_any_data_moves():
     assert MINHASH.check(MINHASH.config(), {}) is None
 
 
-@pytest.mark.parametrize("name", ["extractors", "mail"])
-def test_real_near_duplicates_are_found(name, tmp_path):
-    """Of the pairs of J >= .8 at most one in a hundred is both kept; almost all who go have a partner of J >= .8.
+def real(name: str) -> tuple[list[dict], list[dict]]:
+    """Documents, and pairs of them with their Jaccard similarity.
 
-    The similarities were computed with other words than ours (punctuation is part of them), hence "almost".
+    That was computed with other words than ours (punctuation is part of them), so that the two differ here and there.
     """
     if not DATA.is_dir():
         pytest.skip("no evaluation data beside the repository")
     with lzma.open(DATA / f"{name}.docs.jsonl.xz", "rt", encoding="utf-8") as lines:
         documents = [json.loads(line) for line in lines]
     with gzip.open(DATA / f"{name}.gold.jsonl.gz", "rt", encoding="utf-8") as lines:
-        gold = [json.loads(line) for line in lines]
+        return documents, [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("name", ["extractors", "mail"])
+def test_real_near_duplicates_are_found(name, tmp_path):
+    """Of the pairs of J >= .8 at most one in a hundred is both kept; almost all who go have a partner of J >= .7."""
+    documents, gold = real(name)
     gone = gathered(tmp_path, [document["text"] for document in documents])
     names = [document["id"] for document in documents]
     removed = {names[row] for row in gone}
@@ -314,3 +319,13 @@ def test_real_near_duplicates_are_found(name, tmp_path):
     right = sum(frozenset((names[row], names[one.stays])) in near for row, one in gone.items()) / len(gone)
     print(f"{name}: both kept {missed:.4f}, partner of J >= .7 {right:.4f}")
     assert missed <= 0.01 and right >= 0.995
+
+
+@pytest.mark.parametrize("name", ["extractors", "mail"])
+def test_components_put_real_near_duplicates_into_one_cluster(name, tmp_path):
+    """Two of J >= .8 may go for two that stay, and are then in no one cluster, but for components."""
+    documents, gold = real(name)
+    gone = gathered(tmp_path, [document["text"] for document in documents], clusters="components")
+    cluster = {document["id"]: gone[row].stays if row in gone else row for row, document in enumerate(documents)}
+    similar = [pair for pair in gold if pair["jaccard"] >= 0.8]
+    assert sum(cluster[pair["a"]] == cluster[pair["b"]] for pair in similar) >= 0.998 * len(similar)
