@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 # Modules are compiled when they are first imported: compiling all of torch would take longer than the quickstart.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --no-compile -c constraints.txt
+# ... and then kept: where the environment forbids it, each of many processes would compile numba and torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: quickstart test test-all lint bench clean
 .DEFAULT_GOAL := quickstart
