@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from dataengine import explain_cuts
 from dataengine.errors import QueryRefused
 from dataengine.judged import judge, load, measures
 from dataengine.ledger import Ledger, Shard, Step, require_regular
+from dataengine.prune import SPANS
 from dataengine.shards import DROPPED, KEPT, QUARANTINED
 from dataengine.sql import PLAINLY
 from dataengine.terminal import clip, plural, safe_text, say, to_json, width_of, wrapped
@@ -39,6 +41,8 @@ class Verdict:
     measured: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     """Of the step at which the document's way ended: what the recipe told it."""
+    cuts: list[dict[str, Any]] = field(default_factory=list)
+    """What the step cut out of the text: see `explain_cuts`."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def explain(ledger: Ledger, prefix: str) -> Explanation:
         return Explanation(
             identities[0], last.get("source"), last.get("origin"), last.get("url"), _text(rows), last.get("parent"),
             _partner(connection, list(shards), partner) if partner else None,
-            _twins(connection, ledger, identities[0]), [_passage(ledger, *place) for place in rows],
+            _twins(connection, ledger, identities[0]), [_passage(connection, ledger, rows, place) for place in rows],
             _tokens(connection, ledger, identities[0]))
 
 
@@ -173,13 +177,20 @@ def _order(ledger: Ledger, shard: Shard, index: int) -> tuple[int, int]:
     return ledger.segments.index(shard.segment), index
 
 
-def _passage(ledger: Ledger, shard: Shard, number: int, row: dict[str, Any]) -> Passage:
+def _passage(
+    connection: duckdb.DuckDBPyConnection, ledger: Ledger, places: Sequence[explain_cuts.Place],
+    here: explain_cuts.Place,
+) -> Passage:
+    shard, number, row = here
     outcome = OUTCOMES[shard.name]
     ended = None if outcome == "kept" else row.get("step")
     verdicts: list[Verdict] = []
     for step in shard.segment.steps:
         reached = ended is None or not any(verdict.step == ended for verdict in verdicts)
-        verdicts.append(_verdict(step, row, outcome if step.step == ended else "passed" if reached else "not reached"))
+        said = _verdict(step, row, outcome if step.step == ended else "passed" if reached else "not reached")
+        cuts = explain_cuts.cuts(connection, ledger, places, here, step) if reached else []
+        measured = {name: value for name, value in said.measured.items() if not name.endswith(SPANS)}
+        verdicts.append(replace(said, cuts=cuts, measured=measured) if cuts else said)
     place = shard.path.relative_to(ledger.folder).as_posix()
     return Passage(shard.segment.name, shard.segment.lane, outcome, place, number, shard.segment.final, verdicts)
 
@@ -250,8 +261,9 @@ def show(explanation: Explanation) -> None:
             for words in verdict.said:
                 say(f"      {clip(words, 200)}")
             for name, value in verdict.measured.items():
-                if value is not None and name != "duplicate_of":
+                if value not in (None, []) and name != "duplicate_of":
                     say(f"      {safe_text(name)} = {clip(value, 120)}")
+            explain_cuts.show(verdict.cuts)
         say(f"  in {safe_text(passage.shard)}, row {passage.row}")
     for place in explanation.tokens:
         say()

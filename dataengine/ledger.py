@@ -35,7 +35,7 @@ RUN_FILE = "run.json"
 RUNS = Path("runs")
 """Where runs live in the working folder, so that ``status atlas`` finds ``runs/atlas``."""
 
-GATHER_PHASES = frozenset({"sketch", "match", "cluster", "index"})
+GATHER_PHASES = frozenset({"sketch", "match", "cluster", "index", "units", "smaller", "repeats", "cuts"})
 """Kinds whose rows are counted where the decisions are applied: of their accounts only the seconds are added."""
 
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine import plan_gather, plan_splits, plan_tokenizer, shards
+from dataengine import plan_gather, plan_prune, plan_splits, plan_tokenizer, shards
 from dataengine.errors import Problem, RecipeError
 from dataengine.plan_gather import Gathered
+from dataengine.plan_prune import Pruned
 from dataengine.planned import Plan, Segment, Share, Step, Task, TaskRef, address, digest, places, stored
 from dataengine.recipe import Block, Recipe
 from dataengine.stage import BASE_COLUMNS, MadeBy, Piece, canonical, marks
@@ -53,6 +54,8 @@ class _Planner:
         self.made: dict[tuple[str, str], TaskRef] = {}
         self.tokens: dict[tuple[str, str, float], tuple[Task, ...]] = {}
         self.problems: list[Problem] = []
+        self.pruned: dict[str, Pruned] = {}
+        """Step -> what it has decided, for every prune."""
         self.indexes: dict[str, str] = {}
         """Folder of an index -> the step that writes it."""
         share = recipe.run.audit
@@ -130,6 +133,8 @@ class _Planner:
                 reader = next((before for before in fused if before.stage.kind == "read"), None)
                 columns = self.flow(reader, {}) if reader else end.columns
                 gathers.append(plan_gather.gather(self, block, columns, shares, reader, gathers))
+            elif block.stage.kind == "prune":
+                self.pruned[block.step] = plan_prune.prune(self, block, end)
             fused.append(block)
         taken = any(name in block.sources for lane in self.recipe.lanes.values() for block in lane)
         self.lanes[name] = self.rows(name, fused, end.columns, shares, gathers, final=not taken)
@@ -173,18 +178,21 @@ class _Planner:
             common["network"] = self.recipe.network.model_dump(mode="json")  # secrets by their names
         first, last = blocks[0].index, blocks[-1].index
         name = f"{lane}.{first}" if first == last else f"{lane}.{first}-{last}"
-        clusters = tuple(gathered.cluster for gathered in gathers)
-        bodies = []
+        clusters, pruned = tuple(gathered.cluster for gathered in gathers), self.pruned.get(steps[0].name)
+        decided, bodies = (pruned.cuts,) if pruned else clusters, []
         for number, share in enumerate(shares):
             identity, body = share.identity, common | share.body
-            if gathers:
+            if decided:
                 identity = number if identity is None else [number, identity]
+            if pruned:
+                body |= pruned.body(number)
+            elif gathers:
                 body |= {
                     "shard": number,
                     "clusters": places(clusters),
                     "sketches": places(gathered.sketches[number] for gathered in gathers),
                 }
-            bodies.append(((*share.inputs, *clusters), identity, body))
+            bodies.append(((*share.inputs, *decided), identity, body))
         sources = [share.source for share in shares]
         refs = self.add(name, "rows", lane, steps, bodies, final, sources, before, tuple(rewrites))
         return LaneEnd(refs, columns)
@@ -389,18 +397,18 @@ def _begins_segment(
 ) -> bool:
     """Whether what the steps before this block made must be stored before it.
 
-    A gather needs a whole lane, stored or read again: what stands before it may be other gathers, whose decisions are
-    known by then, and a reader of what is cheap to read again. An expand makes other rows of those before it, and a map
-    that replaces a column takes from those before it what they read: a later plan could not go on from there. Where no
-    filter stands before such a map nothing is lost, and nothing is stored: text is not kept that a scrub at the head of
-    a lane is to remove.
+    A prune needs a whole lane, stored; a gather stored or read again: what stands before it may be other gathers, whose
+    decisions are known by then, and a reader of what is cheap to read again. An expand makes other rows of those before
+    it, and a map that replaces a column takes from those before it what they read: a later plan could not go on from
+    there. Where no filter stands before such a map nothing is lost, and nothing is stored: text is not kept that a
+    scrub at the head of a lane is to remove.
     """
     if block.stage.kind == "gather":
         return not all(before.stage.kind == "gather" or plan_splits.cheap_again(before, shares) for before in fused)
-    if not fused or block.stage.kind == "expand":
+    if not fused or block.stage.kind in ("prune", "expand"):
         return bool(fused)
     there = set(columns).union(*(before.stage.adds(before.config) for before in fused))
-    return _replaces(block, there) and any(before.stage.kind in ("filter", "gather") for before in fused)
+    return _replaces(block, there) and any(before.stage.kind in ("filter", "gather", "prune") for before in fused)
 
 
 def _replaces(block: Block, there: Collection[str]) -> bool:

@@ -1,13 +1,14 @@
 """What a stage is: one file, a frozen config, declared columns, one pure function over a batch.
 
 The folder is the registry: ``stages/filter/gopher.py`` holds the stage ``filter.gopher``, its ``Config`` and a
-function ``gopher``, which one of five decorators turns into a `Stage`:
+function ``gopher``, which one of six decorators turns into a `Stage`:
 
     read      (piece, config) -> batches of rows and refused records      where rows come from
     map       (batch, config) -> columns added or replaced                extract, score, scrub
     filter    (batch, config) -> measured columns, judged by ``RULES``    the engine drops, never the stage
     expand    (batch, config) -> (columns, parent row of each new row)    one row becomes k
     gather    (batch, config) -> keys by which rows of a whole lane meet  dedup
+    prune     (batch, config) -> parts of text that a whole lane shares   dedup; see `dataengine.prune`
 
 A stage sees a `pyarrow.RecordBatch`, leaves it as it is, and gives the same answer however the rows are cut into
 batches. Randomness comes from (seed, document id) alone. Other packages add stages by the entry point group
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-Kind = Literal["read", "map", "filter", "expand", "gather"]
+Kind = Literal["read", "map", "filter", "expand", "gather", "prune"]
 Columns = Mapping[str, str]
 """Column name -> type, in Arrow's words."""
 
@@ -268,6 +269,14 @@ class Stage:
     """gather: how it is chosen among the rows that meet."""
     alike: Callable[[Any], Mapping[str, Any]] = lambda config: {}
     """gather: what the configs of two corpora must have in common, so that the sketches of one serve the other."""
+    copies: Callable[[Any], int] = lambda config: 1
+    """prune: how many copies of a part stay."""
+    counts: str = ""
+    """prune: the column that says how many parts of a row went."""
+    smaller: Callable[..., Any] | None = None
+    """prune: (batch, config, units) -> the smaller units inside these, where only the first half of a key is shared."""
+    fit: Callable[..., Any] | None = None
+    """prune: (data, offsets, config, spans) -> the spans moved to where the text may be cut."""
     content: str = "text"
     """read: the column that, with the origin, makes the id."""
     pieces: Callable[[Any, Path], Iterable[Piece]] | None = None

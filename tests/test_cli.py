@@ -245,7 +245,7 @@ def test_doctor_says_what_it_found(call, tmp_path):
 
 def test_every_stage_can_be_listed_and_shown(call):
     found = json.loads(call("stages", "list", "--json")[1])
-    assert found and all(entry["kind"] in {"read", "map", "filter", "expand", "gather"} for entry in found)
+    assert found and all(entry["kind"] in {"read", "map", "filter", "expand", "gather", "prune"} for entry in found)
     for entry in found:
         code, out, err = call("stages", "show", entry["name"])
         assert code == 0 and entry["summary"] in " ".join(out.split()), err

@@ -6,9 +6,9 @@ one; no filter drops it, and ``would_drop`` collects every rule that it breaks. 
 sample as it was at the end of the segment: the documents that stayed, and the copies of those that went. So each rule's
 rate over all documents that its filter could see is known, whatever the filters before it did.
 
-Copies never meet a gather: they are no row for which another goes. A copy that a later step refuses or raises on leaves
-the sample; where one kills its worker, the row it is of is quarantined. In a task that goes on from stored rows the
-copies run through all steps again: they are few.
+Copies never meet a gather or a prune: they are no row for which another goes, and nothing is cut out of them. A copy
+that a later step refuses or raises on leaves the sample; where one kills its worker, the row it is of is quarantined.
+In a task that goes on from stored rows the copies run through all steps again: they are few.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Audit:
         `at` is the place of the one row they come from, in the portion; None where there are several.
         """
         for step in self.steps:
-            if copies.num_rows and step.stage.kind not in ("read", "gather"):
+            if copies.num_rows and step.stage.kind not in ("read", "gather", "prune"):
                 copies = self.past(copies, step, at)
             copies = shards.conform(copies, self.schemas[step.index + 1])
             if step.index in joining:

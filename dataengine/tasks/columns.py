@@ -25,6 +25,8 @@ class FusedStep:
     config: StageConfig
     decided: Decided | None = None
     """gather: the decisions for this shard."""
+    cuts: Any = None
+    """prune: `tasks.pruned.Cuts` of this shard."""
     index: int = 0
     """Its number in the segment."""
 

@@ -21,6 +21,7 @@ from dataengine.shards import PLACE, PLACES, Account, content_bytes
 from dataengine.stage import BASE_COLUMNS, Refused, StageConfig
 from dataengine.tasks import PROCESSING, READING
 from dataengine.tasks.columns import FusedStep, constant, set_column, visible, with_columns, with_copies
+from dataengine.tasks.pruned import pruned
 from dataengine.tasks.scrubbed import scrubbed
 
 QUARANTINE_COLUMNS = BASE_COLUMNS | {
@@ -241,6 +242,22 @@ def apply_filter(
     A filter that gives a column it reads edits it, in the rows that stay: what is dropped is put aside as it came.
     """
     after = with_columns(with_copies(batch, step), dict(step.stage.function(visible(batch), step.config)), step)
+    return judged(batch, after, rows, step, outcome, index)
+
+
+def apply_prune(
+    batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
+    """The cuts of this shard made, measured, and judged as a filter's measurements are."""
+    assert step.cuts is not None, "a prune's segment is planned with its cuts task"
+    after = with_columns(batch, pruned(batch, rows, step.stage, step.config, step.cuts), step)
+    return judged(batch, after, rows, step, outcome, index)
+
+
+def judged(
+    batch: pa.RecordBatch, after: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
+) -> tuple[pa.RecordBatch, np.ndarray]:
+    """The rows of `after`, measured, that break no rule; of the others the columns that were edited are as before."""
     verdict = judge(after, step.stage.rules, step.config)
     if (verdict < 0).all():
         return after, rows
@@ -341,7 +358,7 @@ def without_refused(
     return batch.take(stay), rows[stay]
 
 
-APPLY = {"map": apply_map, "filter": apply_filter, "expand": apply_expand, "gather": apply_gather}
+APPLY = {"map": apply_map, "filter": apply_filter, "expand": apply_expand, "gather": apply_gather, "prune": apply_prune}
 
 
 # --- drops, quarantine ------------------------------------------------------------------------------------------------

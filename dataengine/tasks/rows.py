@@ -37,6 +37,7 @@ from dataengine.tasks.fused import (
     quarantine,
 )
 from dataengine.tasks.head import head, merged
+from dataengine.tasks.pruned import load_cuts
 from dataengine.tasks.scrubbed import scrub_departed
 
 
@@ -47,7 +48,7 @@ def run(job: Job, staging: Path | None, at: Callable[[int, int], None]) -> shard
     first = job.stored[2] if job.stored else 0
     manifest = blank(job)
     manifest.accounts = [step.account() for step in steps]
-    called = [step for step in steps[first:] if step.stage.kind not in ("read", "gather")]
+    called = [step for step in steps[first:] if step.stage.kind not in ("read", "gather", "prune")]
     warm_up(called, job.body["columns_all"])
     cursor = Cursor(at)
     if job.stored:
@@ -128,10 +129,11 @@ def scrub(outcome: Outcome, steps: list[FusedStep]) -> None:
 
 
 def load_steps(job: Job) -> list[FusedStep]:
-    """The segment's steps, each gather with what it has decided about this shard."""
+    """The segment's steps, each gather and prune with what it has decided about this shard."""
     decided = iter(decisions(job))
     steps = [load_step(job, spec, number) for number, spec in enumerate(job.body["steps"])]
-    return [replace(step, decided=next(decided)) if step.stage.kind == "gather" else step for step in steps]
+    steps = [replace(step, decided=next(decided)) if step.stage.kind == "gather" else step for step in steps]
+    return [replace(step, cuts=load_cuts(job)) if step.stage.kind == "prune" else step for step in steps]
 
 
 def load_step(job: Job, spec: Mapping[str, Any], number: int) -> FusedStep:

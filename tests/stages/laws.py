@@ -1,7 +1,8 @@
 """What the laws are proved on: the fixtures of the stages, one JSON Lines file a stage.
 
 A line is a case: ``{"text": ...}`` or ``{"input": {column: value}}``, what comes of it (``"reason"`` for a filter,
-``"output"`` or ``"refused"`` for a map, ``"children"`` for an expand), and ``"config"`` if it is not the default.
+``"output"`` or ``"refused"`` for a map, ``"children"`` for an expand, ``"parts"``, each [first byte, byte behind the
+last], for a prune), and ``"config"`` if it is not the default.
 A long text may be written ``{"repeat": ["text ", 60]}``, bytes ``{"bytes": "latin-1 text"}``. One line, ``{"golden":
 {"version": 1, "sha256": "..."}}``, pins the stage's output: whoever changes it has to raise the version.
 """
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataengine import shards, stage
+from dataengine.prune import Units
 from dataengine.stage import BASE_COLUMNS, Stage
 from dataengine.tasks.columns import FusedStep, visible
 from dataengine.tasks.fused import Cursor, Outcome, through
@@ -79,7 +81,7 @@ def cases(name: str) -> list[Case]:
             {
                 key: _value(value) if key != "output" else {name: _value(cell) for name, cell in value.items()}
                 for key, value in line.items()
-                if key in ("reason", "output", "refused", "children")
+                if key in ("reason", "output", "refused", "children", "parts")
             },
         )
         for line in lines(name)
@@ -122,8 +124,8 @@ def rows_of(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def sketched(sketch: stage.Sketch) -> dict[str, Any]:
-    """What a gather says of its rows, as lists: what it does not give is None."""
+def sketched(sketch: stage.Sketch | Units) -> dict[str, Any]:
+    """What a gather or a prune says of its rows, as lists: what it does not give is None."""
     values = {field.name: getattr(sketch, field.name) for field in fields(sketch)}
     return {name: None if value is None else value.tolist() for name, value in values.items()}
 
@@ -132,7 +134,7 @@ def digest(name: str) -> str:
     """The hash of all that the stage makes of its fixture; floats to 9 digits, which every machine agrees on."""
     found = []
     for case in cases(name):
-        if case.stage.kind == "gather":
+        if case.stage.kind in ("gather", "prune"):
             found.append(sketched(case.stage.function(batch_of([case]), case.config)))
         else:
             found.append(rows_of(apply(case, batch_of([case]))))

@@ -11,14 +11,16 @@ import pyarrow as pa
 import pytest
 
 from dataengine import stage
+from dataengine.prune import Units
 from dataengine.stage import Sketch, canonical
 from tests.stages import laws
 
 BUILTIN = sorted(stage.builtin_names())
 ROWWISE = [name for name in BUILTIN if stage.load(name).kind in ("map", "filter", "expand")]
 GATHERS = [name for name in BUILTIN if stage.load(name).kind == "gather"]
+PRUNES = [name for name in BUILTIN if stage.load(name).kind == "prune"]
 READS = [name for name in BUILTIN if stage.load(name).kind == "read"]
-FIXED = ROWWISE + GATHERS
+FIXED = ROWWISE + GATHERS + PRUNES
 
 
 def by_config(name: str) -> list[list[laws.Case]]:
@@ -32,7 +34,7 @@ def by_config(name: str) -> list[list[laws.Case]]:
 
 def plain(result: Any) -> Any:
     """What a stage gave, as lists, so that two answers can be compared."""
-    if isinstance(result, Sketch):
+    if isinstance(result, Sketch | Units):
         return laws.sketched(result)
     if isinstance(result, tuple):
         return [plain(part) for part in result]
@@ -102,6 +104,22 @@ def test_a_sketch_does_not_depend_on_how_rows_are_cut_into_batches(name: str) ->
             if expected.sets is not None:
                 own = expected.elements[expected.sets[row] : expected.sets[row + 1]]
                 assert (found.elements.tolist(), found.sets.tolist()) == (own.tolist(), [0, len(own)])
+
+
+@pytest.mark.parametrize("name", PRUNES)
+def test_the_parts_of_a_row_are_those_of_its_fixture_and_do_not_depend_on_the_rows_around_it(name: str) -> None:
+    for group in by_config(name):
+        whole = group[0].stage.function(laws.batch_of(group * 2), group[0].config)
+        assert (whole.starts < whole.ends).all()
+        for row, case in enumerate(group * 2):
+            own = case.stage.function(laws.batch_of(group * 2).slice(row, 1), case.config)
+            here = whole.rows == row
+            assert own.rows.tolist() == [0] * int(here.sum())
+            for column in ("starts", "ends", "keys"):
+                assert getattr(own, column).tolist() == getattr(whole, column)[here].tolist()
+            if "parts" in case.expected:
+                found = [[*span] for span in zip(own.starts.tolist(), own.ends.tolist(), strict=True)]
+                assert found == case.expected["parts"], case.row
 
 
 @pytest.mark.parametrize("name", FIXED)
