@@ -35,6 +35,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "filter.where": {"where": "length(text) > 100"},
     "dedup.exact": {},
     "dedup.minhash": {},
+    "dedup.lines": {},
+    "dedup.paragraphs": {},
+    "dedup.substring": {},
     "extract.html": {},
 }
 
