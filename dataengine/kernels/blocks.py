@@ -13,7 +13,7 @@ from numba import njit
 from dataengine.kernels import elements as e
 from dataengine.kernels import tree as t
 from dataengine.kernels.entities import entity_table, read_number
-from dataengine.kernels.part import part
+from dataengine.kernels.part import bare
 from dataengine.kernels.token_arrays import PRIME, SEED, character
 from dataengine.kernels.word_groups import GAP
 
@@ -28,6 +28,11 @@ MATH_CHARS = 8
 """What a formula counts as."""
 TITLE_SLOTS = 256
 WINDOWS = entity_table().windows
+LETTER, REFERENCE, WIDE = 1, 2, 3
+BYTE_KINDS = np.zeros(256, np.uint8)
+"""What a byte of text begins: an ASCII letter, a character reference, a character beyond ASCII, or 0, any other."""
+for _first, _last, _kind in ((65, 90, LETTER), (97, 122, LETTER), (38, 38, REFERENCE), (128, 255, WIDE)):
+    BYTE_KINDS[_first:_last + 1] = _kind
 LONGEST_WORD_RUN = 60
 """Words of a block in which phrases and words of the title are looked for."""
 
@@ -71,7 +76,7 @@ def title_words(data, start, stop):
     return words
 
 
-@part
+@bare
 def in_title(value, words):
     place = np.int64(value & np.uint64(TITLE_SLOTS - 1))
     while words[place] != 0:
@@ -163,82 +168,111 @@ def split_blocks(data, tree, skipped, formulas, title, table, found):
     return Blocks(first[:k], last[:k], box[:k], measures[:k], phrases[:k], content[:k])
 
 
-@part
+@bare
 def end_block(row, phrases, k, phrase_state, table, found):
     """Let phrases that end with the block be found."""
     if row[WORDS] <= LONGEST_WORD_RUN:
         phrases[k] |= found[table[phrase_state, GAP]]
 
 
-@part
+@bare
 def measure(data, i, end, state, row, phrases, content, k, phrase_state, title, table, found):
-    """Add what is in the text ``data[i:end]`` to a row of `measures`; returns the state of the automaton."""
+    """Add what is in the text ``data[i:end]`` to a row of `measures`; returns the state of the automaton.
+
+    Runs of letters, which most text is, have loops of their own.
+    """
     chars = words = digits = capitals = commas = stops = signs = shared = 0
     gap = True
     value, length, hashed = SEED, 0, content[k]
     looks = row[WORDS] < LONGEST_WORD_RUN
-    seen = phrases[k]
+    seen, last = phrases[k], row[LAST]
     while i <= end:
-        code, step = np.uint32(32), 1
-        if i < end:
-            code = np.uint32(data[i])
-            if code >= 0x80:
-                code, step = character(data, i, end)
-                if code == 0xA0:
-                    code = np.uint32(32)
-            elif code == 38:
-                code, step = skip_reference(data, i, end, WINDOWS)
-        if code <= 32:
+        byte = data[i] if i < end else np.uint8(32)
+        kind = BYTE_KINDS[byte]
+        if kind == LETTER:
+            if length == 0:
+                words += 1
+                if chars == 0 and row[CHARS] == 0:
+                    row[CAPITAL_FIRST] = byte < 97
+            start = i
+            if looks:
+                while kind == LETTER:
+                    letter = byte | np.uint8(32)
+                    value = (value ^ np.uint64(letter)) * PRIME
+                    phrase_state = np.int64(table[np.uint64(phrase_state), np.uint64(letter - np.uint8(96))])
+                    seen |= found[np.uint64(phrase_state)]
+                    capitals += byte < 97
+                    i += 1
+                    if i == end:
+                        break
+                    byte = data[i]
+                    kind = BYTE_KINDS[byte]
+                gap = False
+            else:
+                while kind == LETTER:
+                    value = (value ^ np.uint64(byte | np.uint8(32))) * PRIME
+                    capitals += byte < 97
+                    i += 1
+                    if i == end:
+                        break
+                    byte = data[i]
+                    kind = BYTE_KINDS[byte]
+            length += i - start
+            chars += i - start
+            last = np.float32(3)
+            continue
+        code, step = np.uint32(byte), 1
+        if kind == REFERENCE:
+            code, step = skip_reference(data, i, end, WINDOWS)
+        elif kind == WIDE:
+            code, step = character(data, i, end)
+        spelled = code < 128 and 97 <= code | 32 <= 122  # a letter, as a reference
+        if not gap and looks and not spelled:
+            phrase_state = np.int64(table[phrase_state, GAP])
+            seen |= found[phrase_state]
+        gap = not spelled
+        if code <= 32 or code == 0xA0:
             if length > 0:
                 hashed = (hashed ^ value) * PRIME
                 if looks and length > 2:
                     shared += in_title(value, title)
                 value, length = SEED, 0
-            if not gap and looks:
-                phrase_state = np.int64(table[phrase_state, GAP])
-                seen |= found[phrase_state]
-            gap = True
             i += step
             continue
         if length == 0:
             words += 1
-            if row[CHARS] == 0 and chars == 0:
+            if chars == 0 and row[CHARS] == 0:
                 row[CAPITAL_FIRST] = 65 <= code <= 90 or code >= 0xC0
         length += 1
         chars += 2 if code >= 0x2E80 else 1
-        letter = code | np.uint32(32) if 65 <= code <= 90 else code
-        if 97 <= letter <= 122:
+        if spelled:
             capitals += code <= 90
+            code |= np.uint32(32)
             if looks:
-                phrase_state = np.int64(table[phrase_state, letter - 96])
+                phrase_state = np.int64(table[phrase_state, np.int64(code) - 96])
                 seen |= found[phrase_state]
-            gap = False
-        else:
-            if not gap and looks:
-                phrase_state = np.int64(table[phrase_state, GAP])
-                seen |= found[phrase_state]
-            gap = True
-            if 48 <= code <= 57:
-                digits += 1
-            elif code == 44 or code == 0x3001 or code == 0xFF0C or code == 0x60C:
-                commas += 1
-            elif code == 46 or code == 33 or code == 63 or code == 0x3002 or code == 0xFF01 or code == 0xFF1F:
-                stops += 1
-            elif code == 124 or code == 0xBB or code == 0x203A or code == 0xA9 or code == 0x2022 or code == 0x2192:
-                signs += 1
-            if code == 44 or code == 46 or code == 58 or code == 59 or code == 33 or code == 63 or code == 34:
-                letter = np.uint32(0)
+        elif 48 <= code <= 57:
+            digits += 1
+        elif code == 44 or code == 0x3001 or code == 0xFF0C or code == 0x60C:
+            commas += 1
+        elif code == 46 or code == 33 or code == 63 or code == 0x3002 or code == 0xFF01 or code == 0xFF1F:
+            stops += 1
+        elif code == 124 or code == 0xBB or code == 0x203A or code == 0xA9 or code == 0x2022 or code == 0x2192:
+            signs += 1
+        mark = code == 44 or code == 46 or code == 58 or code == 59 or code == 33 or code == 63 or code == 34
         if code >= 0x80 and i + step <= end:
             for j in range(i, i + step):
                 value = (value ^ np.uint64(data[j])) * PRIME
-        elif letter:
-            value = (value ^ np.uint64(letter)) * PRIME
-        ending = 1 if code == 46 or code == 33 or code == 63 or code == 0x3002 or code == 0x2026 else 3
-        if code == 58 or code == 59 or code == 44:
-            ending = 2
-        if not (code == 34 or code == 39 or code == 41 or code == 0x201D or code == 0x2019 or code == 0xBB):
-            row[LAST] = ending
+        elif not mark:
+            value = (value ^ np.uint64(code)) * PRIME
+        if code == 46 or code == 33 or code == 63 or code == 0x3002 or code == 0x2026:
+            last = np.float32(1)
+        elif code == 58 or code == 59 or code == 44:
+            last = np.float32(2)
+        elif not (code == 34 or code == 39 or code == 41 or code == 0x201D or code == 0x2019 or code == 0xBB):
+            last = np.float32(3)
         i += step
+    row[LAST] = last
     row[CHARS] += chars
     row[WORDS] += words
     row[DIGITS] += digits
@@ -259,7 +293,7 @@ def measure(data, i, end, state, row, phrases, content, k, phrase_state, title, 
     return phrase_state
 
 
-@part
+@bare
 def skip_reference(data, i, end, windows):
     """(code point, length) of the reference at the ``&`` at `i`; named ones count as a letter, ``&nbsp;`` as space."""
     if i + 1 < end and data[i + 1] == 35:

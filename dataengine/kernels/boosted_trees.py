@@ -9,16 +9,19 @@ so that a row's sum is the same on every machine and beside any other rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.part import part
+from dataengine.kernels.part import bare, part
 
 DEPTH = 6
 LANES = 64
 """Rows that go through the trees together: as many bytes as a vector register has, or two of them."""
+FEW = 16
+"""Rows of a shorter tile: of four pages of documentation one has fewer than 12 blocks, and half have fewer than 26."""
 BESIDE = 4
 """Trees whose leaves are summed in one go."""
 GROUP = 8
@@ -77,73 +80,93 @@ def ranked(trees: Trees) -> Ranked:
 
 
 @part
-def rank_rows(table, start, trees, ranks):
-    """Fill `ranks`, uint8, shape (m, LANES), for the rows from `start` on."""
-    for j in range(trees.columns.size):
-        source, row = table[np.int64(trees.columns[j]), start:start + LANES], ranks[j]
-        first = trees.ends[j]
-        for group in range(first, trees.ends[j + 1]):
-            border = trees.borders[group]
+def room_for(rows):
+    """Columns of a table for so many rows: whole tiles, and no power of two, lest features share cache lines."""
+    return FEW + (FEW if rows <= FEW else (rows + LANES - 1) // LANES * LANES)
+
+
+def _tile(lanes: int) -> Callable:
+    """What puts so many rows through the trees: loops of a fixed length, without a branch, which the compiler turns
+    into vector instructions."""
+
+    @bare
+    def rank_rows(table, start, trees, ranks):
+        """Fill `ranks`, uint8, shape (m, LANES), for the rows from `start` on."""
+        for j in range(trees.columns.size):
+            source, row = table[np.uint64(trees.columns[j]), start:], ranks[j]
+            first, last = np.uint64(trees.ends[j]), np.uint64(trees.ends[j + 1])
+            border = trees.borders[first]
             a, b, c, d = border[0], border[1], border[2], border[3]
             e, f, g, h = border[4], border[5], border[6], border[7]
-            if group == first and b == np.inf:
-                for i in range(LANES):  # loops without a branch become vector instructions
+            if b == np.inf:
+                for i in range(lanes):
                     row[i] = np.uint8(source[i] > a)
                 continue
-            before = np.uint8(0 if group == first else 255)
-            for i in range(LANES):
+            for i in range(lanes):
                 x = source[i]
-                row[i] = (row[i] & before) + np.uint8(
+                row[i] = np.uint8(
                     np.int32(x > a) + np.int32(x > b) + np.int32(x > c) + np.int32(x > d)
                     + np.int32(x > e) + np.int32(x > f) + np.int32(x > g) + np.int32(x > h))
+            for group in range(first + np.uint64(1), last):
+                border = trees.borders[group]
+                a, b, c, d = border[0], border[1], border[2], border[3]
+                e, f, g, h = border[4], border[5], border[6], border[7]
+                for i in range(lanes):
+                    x = source[i]
+                    row[i] += np.uint8(
+                        np.int32(x > a) + np.int32(x > b) + np.int32(x > c) + np.int32(x > d)
+                        + np.int32(x > e) + np.int32(x > f) + np.int32(x > g) + np.int32(x > h))
+
+    @bare
+    def add_tile(table, start, trees, ranks, leaf, total):
+        """Add to `total` what all trees say of the rows from `start` on; `ranks`, uint8, shape (m, LANES), and `leaf`,
+        uint8, shape (BESIDE, LANES), are room."""
+        rank_rows(table, start, trees, ranks)
+        leaf_a, leaf_b, leaf_c, leaf_d = leaf[0], leaf[1], leaf[2], leaf[3]
+        for k in range(0, trees.feature.shape[0], BESIDE):
+            for j in range(BESIDE):
+                tree, leaves = np.uint64(k + j), leaf[j]
+                feature, rank = trees.feature[tree], trees.rank[tree]
+                a, b, c = ranks[np.uint64(feature[0])], ranks[np.uint64(feature[1])], ranks[np.uint64(feature[2])]
+                d, e, f = ranks[np.uint64(feature[3])], ranks[np.uint64(feature[4])], ranks[np.uint64(feature[5])]
+                of_a, of_b, of_c, of_d, of_e, of_f = rank[0], rank[1], rank[2], rank[3], rank[4], rank[5]
+                for i in range(lanes):
+                    leaves[i] = (
+                        np.uint8(a[i] > of_a) | np.uint8(b[i] > of_b) << np.uint8(1)
+                        | np.uint8(c[i] > of_c) << np.uint8(2) | np.uint8(d[i] > of_d) << np.uint8(3)
+                        | np.uint8(e[i] > of_e) << np.uint8(4) | np.uint8(f[i] > of_f) << np.uint8(5))
+            first = np.uint64(k)
+            of_0, of_1 = trees.value[first], trees.value[first + np.uint64(1)]
+            of_2, of_3 = trees.value[first + np.uint64(2)], trees.value[first + np.uint64(3)]
+            for i in range(total.size):  # no call: that would count references to what it is given
+                total[i] = total[i] + of_0[leaf_a[i]] + of_1[leaf_b[i]] + of_2[leaf_c[i]] + of_3[leaf_d[i]]
+
+    return add_tile
 
 
-@part
-def find_leaves(ranks, feature, rank, leaf):
-    """Fill `leaf`, uint8, shape (LANES,), with the leaves of one tree that `LANES` rows come to."""
-    a, b, c = ranks[feature[0]], ranks[feature[1]], ranks[feature[2]]
-    d, e, f = ranks[feature[3]], ranks[feature[4]], ranks[feature[5]]
-    of_a, of_b, of_c, of_d, of_e, of_f = rank[0], rank[1], rank[2], rank[3], rank[4], rank[5]
-    for i in range(LANES):
-        leaf[i] = (
-            np.uint8(a[i] > of_a) | np.uint8(b[i] > of_b) << np.uint8(1) | np.uint8(c[i] > of_c) << np.uint8(2)
-            | np.uint8(d[i] > of_d) << np.uint8(3) | np.uint8(e[i] > of_e) << np.uint8(4)
-            | np.uint8(f[i] > of_f) << np.uint8(5))
-
-
-@part
-def add_leaves(leaf, value, lanes, total):
-    """Add what the leaves of `BESIDE` trees say, in the order of the trees."""
-    a, b, c, d = leaf[0], leaf[1], leaf[2], leaf[3]
-    of_a, of_b, of_c, of_d = value[0], value[1], value[2], value[3]
-    for i in range(lanes):
-        total[i] = total[i] + of_a[a[i]] + of_b[b[i]] + of_c[c[i]] + of_d[d[i]]
+add_many, add_few = _tile(LANES), _tile(FEW)
 
 
 @njit(cache=True, nogil=True)
 def add_up(table, rows, trees):
     """The log odds that each row is of the kind that was learnt: float32, shape (rows,).
 
-    `table`, float32, has features as rows and rows as columns, and at least so many columns as whole tiles of `LANES`
-    take; `trees` are `Ranked`.
+    `table`, float32, has features as rows and rows as columns, `room_for` them; `trees` are `Ranked`.
     """
-    out = np.empty(rows, np.float32)
+    out = np.zeros(rows, np.float32)
     ranks, leaf = np.empty((trees.columns.size, LANES), np.uint8), np.empty((BESIDE, LANES), np.uint8)
     for start in range(0, rows, LANES):
-        lanes = min(LANES, rows - start)
-        rank_rows(table, start, trees, ranks)
-        total = out[start:start + lanes]
-        total[:] = 0
-        for k in range(0, trees.feature.shape[0], BESIDE):
-            for j in range(BESIDE):
-                find_leaves(ranks, trees.feature[k + j], trees.rank[k + j], leaf[j])
-            add_leaves(leaf, trees.value[k:k + BESIDE], lanes, total)
+        total = out[start:start + LANES]
+        if total.size <= FEW:
+            add_few(table, start, trees, ranks, leaf, total)
+        else:
+            add_many(table, start, trees, ranks, leaf, total)
     return out
 
 
 def log_odds(features: np.ndarray, trees: Trees) -> np.ndarray:
     """What the trees say of each row of `features`, float32, shape (rows, columns): float32, shape (rows,)."""
     rows = len(features)
-    table = np.zeros((features.shape[1], -(-rows // LANES) * LANES), np.float32)
+    table = np.zeros((features.shape[1], room_for.py_func(rows)), np.float32)
     table[:, :rows] = features.T
     return add_up(table, rows, ranked(trees))

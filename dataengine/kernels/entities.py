@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataengine.kernels.part import part
+from dataengine.kernels.part import bare
 from dataengine.kernels.token_arrays import PRIME, SEED
 
 SLOTS = 8192
@@ -53,7 +53,7 @@ def entity_table() -> Entities:
     return Entities(hashes, lengths, bare, content, np.array(codes, np.int32))
 
 
-@part
+@bare
 def write_code(code, out, n):
     """Write a code point as UTF-8; returns the place behind it."""
     if code < 0x80:
@@ -70,7 +70,7 @@ def write_code(code, out, n):
     return n + 4
 
 
-@part
+@bare
 def read_number(data, i, end, windows):
     """(code point, place behind it) of the digits behind ``&#``; the place is `i` where there are none."""
     base = 10

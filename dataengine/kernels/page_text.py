@@ -13,18 +13,20 @@ from dataengine.kernels import elements as e
 from dataengine.kernels import tree as t
 from dataengine.kernels.entities import write_reference
 from dataengine.kernels.markup import href_of
-from dataengine.kernels.part import part
+from dataengine.kernels.part import bare
 
 HEADINGS, BULLETS, TABLES, FENCES, LINKS = (np.int64(1 << bit) for bit in range(5))
 """What is written beside the text: ``# `` before headings, ``- `` and ``1. `` before items, `` | `` between cells,
 lines of three backticks around ``<pre>``, and targets in parentheses behind links."""
+PLAIN = ~np.isin(np.arange(256), [*range(33), 38, 127, 0xC2])
+"""Bytes that are written as they are, whatever stands around them."""
 MAX_TARGET = 2048
 """Bytes of the longest link target that is written."""
 MAX_INDENT = 8
 """Levels of lists that are shown."""
 
 
-@part
+@bare
 def write_bytes(text, out, n):
     for byte in text:
         out[n] = byte
@@ -32,7 +34,7 @@ def write_bytes(text, out, n):
     return n
 
 
-@part
+@bare
 def write_text(data, i, end, out, n, base, exact, tight, entities):
     """Write the text ``data[i:end]`` behind ``out[:n]``, in a block that began at `base`; returns the new n.
 
@@ -40,6 +42,13 @@ def write_text(data, i, end, out, n, base, exact, tight, entities):
     """
     while i < end:
         byte = data[i]
+        while PLAIN[byte]:
+            out[n] = byte
+            n += 1
+            i += 1
+            if i == end:
+                return n
+            byte = data[i]
         if byte == 38:
             before = n
             i, n = write_reference(data, i, end, out, n, entities)
@@ -76,14 +85,14 @@ def write_text(data, i, end, out, n, base, exact, tight, entities):
                     n += 1
             i += 1
             continue
-        if byte != 127:
+        if byte != 127:  # the lead byte of a character, of which there is more
             out[n] = byte
             n += 1
         i += 1
     return n
 
 
-@part
+@bare
 def trim(out, base, n, exact):
     """Drop white space from the end of ``out[base:n]``, unless it is to be kept as it is."""
     while n > base and not exact and (out[n - 1] == 10 or out[n - 1] == 32):
@@ -91,7 +100,7 @@ def trim(out, base, n, exact):
     return n
 
 
-@part
+@bare
 def list_level(tree, node):
     """How many lists are around a node, up to `MAX_INDENT`; looks no further than 64 elements up."""
     level = 0
@@ -103,7 +112,7 @@ def list_level(tree, node):
     return level
 
 
-@part
+@bare
 def outer_list(tree, node):
     """The outermost list around a node, no further than 64 elements up."""
     found = 0
@@ -116,7 +125,7 @@ def outer_list(tree, node):
     return found
 
 
-@part
+@bare
 def ancestor(tree, node, number):
     """The nearest element with this number around a node (or itself), no further than 16 up, or 0."""
     for _ in range(16):
@@ -126,7 +135,7 @@ def ancestor(tree, node, number):
     return 0
 
 
-@part
+@bare
 def write_marker(tree, item, out, n, style):
     """Write ``- `` or ``3. ``, indented by two spaces a level."""
     if not style & BULLETS:
@@ -201,7 +210,7 @@ def write_blocks(data, tree, blocks, keep, skipped, formulas, formula_ends, late
     return out[:n]
 
 
-@part
+@bare
 def write_block(data, tree, first, last, skipped, formulas, formula, formula_ends, latex, exact, style, out, n,
                 entities):
     """Write the nodes ``first`` to ``last`` of one block; returns (new n, number of the next formula)."""
@@ -241,7 +250,7 @@ def write_block(data, tree, first, last, skipped, formulas, formula, formula_end
     return trim(out, base, n, np.bool_(False)), formula
 
 
-@part
+@bare
 def write_target(data, tree, link, out, base, n, entities):
     """Write where a link leads, behind its text: `` (https://...)``."""
     first, last = href_of(data, np.int64(tree.start[link]), np.int64(tree.stop[link]))
@@ -254,7 +263,7 @@ def write_target(data, tree, link, out, base, n, entities):
     return n + 1
 
 
-@part
+@bare
 def write_fence(out, n):
     if n > 0 and out[n - 1] != 10:
         out[n] = 10
@@ -265,7 +274,7 @@ def write_fence(out, n):
     return n
 
 
-@part
+@bare
 def ancestor_item(tree, box):
     """The ``<li>`` that a block is in, with nothing but wrappers between, or 0."""
     for _ in range(8):
@@ -278,13 +287,13 @@ def ancestor_item(tree, box):
     return 0
 
 
-@part
+@bare
 def blocks_begin(tree, blocks, k, item):
     """Whether block k is the first inside an item."""
     return k == 0 or blocks.first[k - 1] < item
 
 
-@part
+@bare
 def write_gap(tree, blocks, one, two, item, pre, out, n, style):
     """Write what stands between two blocks that are kept."""
     cell, other = tree.cell[blocks.box[one]], tree.cell[blocks.box[two]]
@@ -308,7 +317,7 @@ def write_gap(tree, blocks, one, two, item, pre, out, n, style):
     return n + 1
 
 
-@part
+@bare
 def lone_in_cell(tree, blocks, k, cell):
     """Whether block k is all the text of a cell."""
     return (k == 0 or blocks.first[k - 1] < cell) and (

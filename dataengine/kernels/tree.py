@@ -61,16 +61,16 @@ def parse(data, hashes, numbers, kinds, table, found):
     """The `Tree` of the page `data` (uint8, UTF-8 or near it); the tables are `elements.element_table` and
     `word_groups.automaton`."""
     end = data.size
-    room = 2
+    tags = np.int32(0)
     for byte in data:
-        room += byte == 60
-    deepest = room + 1
-    room *= 2
-    tag, state = np.zeros(room, np.uint8), np.zeros(room, np.uint16)
+        tags += np.int32(byte == 60)
+    deepest = np.int64(tags) + 3
+    room = 2 * (deepest - 1)
+    tag, state = np.empty(room, np.uint8), np.empty(room, np.uint16)
     start, stop, finish = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    parent, last, box, cell = (np.zeros(room, np.int32), np.empty(room, np.int32), np.zeros(room, np.int32),
-                               np.zeros(room, np.int32))
-    phrases, look, order = np.zeros(room, np.uint64), np.zeros(room, np.uint32), np.zeros(room, np.int32)
+    parent, last, box, cell = (np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32),
+                               np.empty(room, np.int32))
+    phrases, look, order = np.empty(room, np.uint64), np.empty(room, np.uint32), np.zeros(room, np.int32)
     marked = np.empty(room, np.int32)
     # the open elements: node, place of the one of the same name below, of the nearest SCOPE, of the nearest BLOCK
     opened, same = np.empty(deepest, np.int32), np.empty(deepest, np.int32)
@@ -78,7 +78,9 @@ def parse(data, hashes, numbers, kinds, table, found):
     newest = np.full(256, -1, np.int32)  # place of the last open element of each name
     unended = np.zeros(256, np.bool_)  # RAW elements that no end tag follows any more
     opened[0], same[0] = 0, -1
-    start[0], stop[0], finish[0], last[0] = 0, 0, end, 0
+    start[0], stop[0], finish[0], last[0], parent[0], box[0], cell[0] = 0, 0, end, 0, 0, 0, 0
+    state[0], phrases[0], look[0] = 0, 0, 0
+    classes = m.no_classes()
     tag[0] = e.BODY
     n, depth, marks = 1, 1, 0
     spaced = np.uint16(0)
@@ -86,16 +88,17 @@ def parse(data, hashes, numbers, kinds, table, found):
     while i < end:
         if data[i] != 60 or not m.begins_markup(data, i, end):
             first = i
-            blank = True
+            while i < end and m.is_space(data[i]):
+                i += 1
+            blank = i == end or (data[i] == 60 and m.begins_markup(data, i, end))
             while i < end and (data[i] != 60 or not m.begins_markup(data, i, end)):
-                blank &= m.is_space(data[i])
                 i += 1
             around = opened[depth - 1]
             if blank and not state[around] & PREFORMATTED:
                 if not state[around] & MATHEMATICAL:
                     spaced = SPACED
                 continue
-            start[n], stop[n], finish[n], parent[n] = first, i, i, around
+            tag[n], start[n], stop[n], finish[n], parent[n] = e.TEXT, first, i, i, around
             box[n], cell[n], phrases[n], look[n] = box[around], cell[around], 0, 0
             state[n] = state[around] & ~OWN | spaced
             last[n] = n + 1
@@ -162,7 +165,7 @@ def parse(data, hashes, numbers, kinds, table, found):
             last[node], finish[node] = n, i
             newest[tag[node]] = same[depth]
         first = i
-        i, flags, words, dress = m.read_attributes(data, j, end, table, found)
+        i, flags, words, dress = m.read_attributes(data, j, end, table, found, classes)
         around = opened[depth - 1]
         tag[n], start[n], stop[n], parent[n], last[n] = number, first, i, around, n + 1
         box[n] = n if kind & e.BLOCK else box[around]

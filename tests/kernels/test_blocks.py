@@ -54,6 +54,14 @@ def test_what_is_counted_of_a_block() -> None:
     assert page.blocks.measures[0, blocks.TITLE_WORDS] == 3
 
 
+@given(st.text("ABcdr .,1é", max_size=30))
+def test_letters_count_the_same_as_references(text: str) -> None:
+    spelled = "".join(f"&#{ord(letter)};" if letter.isascii() and letter.isalpha() else letter for letter in text)
+    plain, other = (page_of(f"<title>Card Bar</title><p>x {said}") for said in (text, spelled))
+    assert plain.blocks.measures.tolist() == other.blocks.measures.tolist()
+    assert plain.blocks.phrases.tolist() == other.blocks.phrases.tolist()
+
+
 def test_hidden_text_counts_only_where_it_is_the_smaller_part() -> None:
     assert texts(page_of("<p>shown</p><p hidden>gone</p>")) == ["shown"]
     assert texts(page_of("<p>x</p><div style='display:none'><p>all of it, shown by a script</div>"))[1:] == [

@@ -150,6 +150,16 @@ def test_states_are_inherited_and_attributes_are_read() -> None:
     assert np.flatnonzero(found.phrases == 1).size == 1
 
 
+@given(st.lists(
+    st.sampled_from(["", "a", "b-nav", "x-nav", "nav", "comments", "commentz", "Nav x", "ad slot", "ab slot"]),
+    min_size=1, max_size=30))
+def test_a_class_that_comes_again_is_read_as_it_was_the_first_time(values: list[str]) -> None:
+    whole = parsed("".join(f"<p class='{value}'>" for value in values))
+    for node, value in enumerate(values, start=1):
+        alone = parsed(f"<p class='{value}'>")
+        assert (whole.phrases[node], whole.look[node]) == (alone.phrases[1], alone.look[1])
+
+
 @pytest.mark.parametrize("unit", ["<div>", "<div></x>", "<", "<a b='", "<!-- ", "<script></", "<b></b>", "<svg><style>",
                                   "</div>", "<p a=1 ", "&", "<li>", "<title>", "<table><tr><td>", "<ul><li>"])
 def test_time_grows_with_the_page_and_no_faster(unit: str) -> None:
