@@ -1,9 +1,9 @@
 """Learn the weights of `extract.html` again, and say by cross-validation how well they find the main content.
 
-    python -m benchmarks.learn_extraction [--data ../shared/data/html] [--write] [--folds 5]
+    python -m benchmarks.learn_extraction --more wcxb=DIR fundus=DIR fundus_evaluation=DIR [--write]
 
 Needs catboost, and for the teachers trafilatura and readability-lxml, none of which the package itself needs. Pages
-come from the development half of three public sets:
+come from the development half of three public sets, in the folder ``--data``:
 
 - article-extraction-benchmark (scrapinghub, MIT) and readability's test pages (mozilla, Apache-2.0) give the whole text
   of the main content. It is aligned with the blocks of the page, word 4-gram by word 4-gram; a block is as good as the
@@ -12,8 +12,10 @@ come from the development half of three public sets:
   not. Blocks that hold one are labelled by it. Of the others, trafilatura and readability say what they would keep;
   where the two do not agree a block counts for little.
 
-Every page weighs the same, and in it every word. Folds are made of sites, so that no model is judged on a site it has
-seen, and the second round learns from what the first says of pages that it has not seen.
+More pages come from checkouts of further sets, see `benchmarks.page_sets`; without them the model is worse. The pages
+of a set weigh the same, and in each every word. Folds are made of sites, so that no model is judged on a site it has
+seen. What a model looks at, the `COLUMNS` features that matter most in a short first try, is chosen from the pages it
+learns from.
 """
 
 from __future__ import annotations
@@ -24,27 +26,52 @@ import hashlib
 import json
 import re
 import tempfile
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.extraction import DATA, WORD, Example, examples, grams, readability, scores, squeezed, trafilatura
+from benchmarks.extraction import (
+    DATA,
+    SETS,
+    WORD,
+    Example,
+    examples,
+    grams,
+    overlap,
+    readability,
+    scores,
+    segments,
+    squeezed,
+    trafilatura,
+)
 from benchmarks.machine import stamp
+from benchmarks.page_sets import READERS
 from dataengine.kernels import block_features, page_text
+from dataengine.kernels.blocks import FORMULA_CHARS
 from dataengine.kernels.boosted_trees import DEPTH, Trees, log_odds
+from dataengine.kernels.main_content import THRESHOLD
 from dataengine.stages.extract import _html_page
 from dataengine.stages.extract.html import Config, utf8_content
 
 PARAMETERS = {
-    "loss_function": "CrossEntropy", "depth": DEPTH, "learning_rate": 0.1, "l2_leaf_reg": 5, "rsm": 0.2,
+    "loss_function": "CrossEntropy", "depth": DEPTH, "learning_rate": 0.1, "l2_leaf_reg": 10, "rsm": 0.2,
     "border_count": 64, "bootstrap_type": "Bernoulli", "subsample": 0.7, "score_function": "Cosine",
     "leaf_estimation_iterations": 1, "boost_from_average": False, "boosting_type": "Plain", "thread_count": 1,
     "random_seed": 1, "verbose": False, "allow_writing_files": False,
 }
-FIRST_TREES, SECOND_TREES = 600, 400
-"""How many in each round."""
+TREES = 400
+COLUMNS, TRY_TREES, TRY_RATE, TRY_STEP = 150, 80, 0.2, 3
+"""Features that a model looks at, and the model that says which: few trees that learn fast, from every third block."""
+SHARES = {"aeb": 2.0, "readability": 2.0, "trafilatura": 2.0, "wcxb": 1.0, "fundus": 1.0, "wcxb_other": 0.5}
+"""How much pages of a set count: hand-made sets twice, pages that are no article half."""
+WHOLE_WEIGHT = 4.0
+"""A block that counts for less stands, with the chance of its share, for others like it; most blocks are of menus."""
+MOST_BLOCKS = 4000
+"""Longer pages are not learnt from: their blocks are much the same."""
 STYLE = int(page_text.HEADINGS | page_text.BULLETS | page_text.TABLES)
 
 
@@ -62,22 +89,53 @@ class Learnt:
     """...how much that counts."""
 
     @property
-    def site(self) -> str:
-        """The host the page is from, or the page itself where none is known."""
+    def marks(self) -> list[str]:
+        """Pages that share one of these are of one site: the host, and where none is known the name and the first
+        words of the text."""
         address = re.sub(r"^(hard::|https?://)+", "", self.of.url)
         host = address.split("/")[0] if "/" in address else address.split("-")[0]
-        return host.removeprefix("www.").lower()
+        if self.of.set != "readability":
+            return [host_name(host)]
+        said = HOST.search(CANONICAL.search(self.of.html).group()) if CANONICAL.search(self.of.html) else None
+        return [host_name(said.group(1).decode("utf-8", "replace")) if said else self.of.id,
+                "name " + re.sub(r"(-\d+)+$", "", self.of.id.removeprefix("rdb-")),
+                "text " + " ".join(WORD.findall(self.of.gold)[:5])]
 
 
-def load(folder: Path) -> list[Learnt]:
-    """All pages of the sets, parsed."""
-    found = []
-    for example in examples(folder):
+CANONICAL = re.compile(rb"""<link[^>]+rel=["']?canonical[^>]*>|<meta[^>]+og:url[^>]*>""", re.I)
+HOST = re.compile(rb"""https?://([^/"'?#>\s]+)""")
+
+
+def host_name(host: str) -> str:
+    return host.lower().removesuffix(".html").removeprefix("www.")
+
+
+def load(found: Iterable[Example]) -> list[Learnt]:
+    """Pages, parsed; those without text, and very long ones, are left out."""
+    pages = []
+    for example in found:
         content, _ = utf8_content(example.html, None, Config())
         page = _html_page.read(content)
-        texts = [_html_page.text(page, only(page, block), 0) for block in range(page.blocks.first.size)]
-        found.append(Learnt(example, page, texts))
-    return found
+        count = page.blocks.first.size
+        if 0 < count <= MOST_BLOCKS or example.set in SETS:
+            texts = [_html_page.text(page, only(page, block), 0) for block in range(count)]
+            pages.append(Learnt(example, page, texts))
+    return pages
+
+
+def folds_of(pages: list[Learnt], folds: int) -> np.ndarray:
+    """The fold of each page: those of one site are in one."""
+    group: dict[str, str] = {}
+
+    def leader(mark: str) -> str:
+        while group.setdefault(mark, mark) != mark:
+            mark = group[mark]
+        return mark
+
+    for page in pages:
+        for mark in page.marks[1:]:
+            group[leader(mark)] = leader(page.marks[0])
+    return np.array([int(hashlib.md5(f"{leader(page.marks[0])}s".encode()).hexdigest(), 16) % folds for page in pages])
 
 
 def only(page: _html_page.Page, block: int) -> np.ndarray:
@@ -115,15 +173,17 @@ def label(example: Learnt, teachers: tuple[str, ...]) -> None:
     if example.of.set != "trafilatura":
         example.good = aligned(example.texts, example.of.gold)
         total = max(len(WORD.findall(example.of.gold)), 20)
-        example.weight = np.minimum(share / total * 200, 40) * (words > 0)
+        # formulas are LaTeX here, and something else in any gold
+        plain = (words > 0) & (example.page.blocks.measures[:, FORMULA_CHARS] == 0)
+        example.weight = np.minimum(share / total * 200, 40) * plain
         return
     first, second = (aligned_by_grams(example.texts, text) > 0.5 for text in teachers)
     example.good = np.where(first, 0.65, 0.0) + np.where(second, 0.35, 0.0)
     total = max(float((words * first).sum()), 50)
     example.weight = np.minimum(share / total * 70, 15) * (words > 0)
-    for value, segments in ((1.0, example.of.inside), (0.0, example.of.outside)):
+    for value, parts in ((1.0, example.of.inside), (0.0, example.of.outside)):
         for block, text in enumerate(map(squeezed, example.texts)):
-            if any((segment and segment in text) or (len(text) >= 20 and text in segment) for segment in segments):
+            if any((segment and segment in text) or (len(text) >= 20 and text in segment) for segment in parts):
                 example.good[block] = value
                 example.weight[block] = max(3 * example.weight[block], 12)
 
@@ -145,10 +205,24 @@ def aligned_by_grams(texts: list[str], other: str) -> np.ndarray:
 
 # --- scores -----------------------------------------------------------------------------------------------------------
 
-def scored(pages: list[Learnt], kept: list[np.ndarray]) -> dict[str, float]:
-    """Scores of the blocks that are kept of each page, as text."""
-    return scores([page.of for page in pages],
-                  [_html_page.text(page.page, keep, STYLE) for page, keep in zip(pages, kept, strict=True)])
+def scored(pages: list[Learnt], folds: np.ndarray, kept: list[np.ndarray]) -> str:
+    """The F1 of each set of the blocks that are kept, as its scorer measures it, with the standard error over folds."""
+    texts = [_html_page.text(page.page, keep, STYLE) for page, keep in zip(pages, kept, strict=True)]
+    said = []
+    for name in dict.fromkeys(page.of.set for page in pages):
+        pairs = [(page.of, text, fold) for page, text, fold in zip(pages, texts, folds, strict=True)
+                 if page.of.set == name]
+        measure = segments if name == "trafilatura" else overlap
+        by_fold = [f1(*measure([pair[:2] for pair in pairs if pair[2] == fold]))
+                   for fold in sorted({pair[2] for pair in pairs})]
+        error = np.std(by_fold, ddof=1) / len(by_fold) ** 0.5
+        said.append(f"{name} {f1(*measure([pair[:2] for pair in pairs])):.4f} ± {error:.4f}")
+    mine = [(page.of, text) for page, text in zip(pages, texts, strict=True) if page.of.set in SETS]
+    return ", ".join(said) + f", code {scores(*zip(*mine, strict=True))['code']:.4f}"
+
+
+def f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / max(precision + recall, 1e-9)
 
 
 def chosen(pages: list[Learnt], chances: np.ndarray, threshold: float) -> list[np.ndarray]:
@@ -170,39 +244,57 @@ class Table:
     fold: np.ndarray
 
 
-def fit(table: Table, rows: np.ndarray, trees: int) -> Any:
+def table_of(pages: list[Learnt], folds: np.ndarray) -> Table:
+    """The blocks of the pages, and which of them are learnt from."""
+    ends = np.cumsum([len(page.texts) for page in pages])
+    features = np.zeros((ends[-1], block_features.FEATURES), np.float32)
+    for page, end in zip(pages, ends, strict=True):
+        if page.texts:
+            features[end - len(page.texts):end] = _html_page.features(page.page)[1]
+    weight = np.concatenate([page.weight * SHARES[page.of.set] for page in pages])
+    chance = np.minimum(weight / WHOLE_WEIGHT, 1)
+    stays = np.random.default_rng(1).random(weight.size) < chance
+    return Table(features, np.concatenate([page.good for page in pages]).astype(np.float32),
+                 np.where(stays, weight / np.maximum(chance, 1e-9), 0).astype(np.float32),
+                 np.repeat(folds, [len(page.texts) for page in pages]))
+
+
+@dataclass
+class Fitted:
+    """A model, and which features it looks at."""
+
+    model: Any
+    columns: np.ndarray
+
+
+def fit(table: Table, rows: np.ndarray) -> Fitted:
     """A model that has learnt from some of the blocks."""
     from catboost import CatBoost, Pool
 
-    pool = Pool(table.features[rows], table.good[rows], weight=table.weight[rows] / table.weight.mean())
-    return CatBoost({**PARAMETERS, "iterations": trees}).fit(pool)
+    def learn(rows: np.ndarray, columns: np.ndarray, **parameters: Any) -> Any:
+        pool = Pool(table.features[np.ix_(rows, columns)], table.good[rows],
+                    weight=table.weight[rows] / table.weight[rows].mean())
+        return CatBoost({**PARAMETERS, **parameters}).fit(pool)
+
+    rows = np.flatnonzero(rows & (table.weight > 0))
+    short = learn(rows[::TRY_STEP], np.arange(block_features.FEATURES), iterations=TRY_TREES, learning_rate=TRY_RATE)
+    columns = np.sort(np.argsort(-short.get_feature_importance(type="PredictionValuesChange"))[:COLUMNS])
+    return Fitted(learn(rows, columns, iterations=TREES), columns)
 
 
-def unseen(table: Table, trees: int) -> np.ndarray:
+def unseen(table: Table) -> np.ndarray:
     """What models say of the pages that they have not learnt from: log odds."""
     found = np.zeros(table.good.size, np.float32)
     for fold in np.unique(table.fold):
         rows = table.fold == fold
-        found[rows] = log_odds(table.features[rows], as_trees(fit(table, ~rows, trees)))
+        found[rows] = log_odds(table.features[rows], as_trees(fit(table, ~rows)))
     return found
 
 
-def second_round(pages: list[Learnt], table: Table, chances: np.ndarray) -> None:
-    """Fill in the columns of the second round."""
-    start = 0
-    for example in pages:
-        stop = start + len(example.texts)
-        if stop > start:
-            context, _ = _html_page.features(example.page)
-            block_features.opinions(example.page.tree, example.page.blocks, context, chances[start:stop],
-                                    table.features[start:stop])
-        start = stop
-
-
-def as_trees(model: Any) -> Trees:
+def as_trees(fitted: Fitted) -> Trees:
     """A CatBoost model as arrays."""
     with tempfile.TemporaryDirectory() as folder:
-        model.save_model(f"{folder}/model.json", format="json")
+        fitted.model.save_model(f"{folder}/model.json", format="json")
         said = json.loads(Path(folder, "model.json").read_text())
     scale, (bias,) = said["scale_and_bias"]
     if scale != 1 or bias != 0:
@@ -214,14 +306,15 @@ def as_trees(model: Any) -> Trees:
         for depth, split in enumerate(tree["splits"]):
             feature[k, depth], threshold[k, depth] = split["float_feature_index"], split["border"]
         value[k, :len(tree["leaf_values"])] = tree["leaf_values"]
-    columns, places = np.unique(feature, return_inverse=True)
+    columns, places = np.unique(fitted.columns[feature], return_inverse=True)
     return Trees(columns.astype(np.int16), places.reshape(feature.shape).astype(np.int16), threshold, value)
 
 
-def checked(model: Any, features: np.ndarray) -> Trees:
+def checked(fitted: Fitted, features: np.ndarray) -> Trees:
     """A CatBoost model as arrays, of which the kernel says what CatBoost says of the model."""
-    trees = as_trees(model)
-    expected, found = model.predict(features, prediction_type="RawFormulaVal"), log_odds(features, trees)
+    trees = as_trees(fitted)
+    expected = fitted.model.predict(features[:, fitted.columns], prediction_type="RawFormulaVal")
+    found = log_odds(features, trees)
     worst = float(np.abs(expected - found).max())
     if worst > 1e-3:
         raise ValueError(f"the kernel differs from CatBoost by up to {worst}")
@@ -231,46 +324,37 @@ def checked(model: Any, features: np.ndarray) -> Trees:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--more", nargs="*", default=[], metavar="SET=FOLDER",
+                        help=f"further sets to learn from, of {', '.join(READERS)}")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="learn from all pages and replace the package's weights")
     options = parser.parse_args()
     if not options.data.is_dir():
         parser.error(f"{options.data} is not there: name the folder of the sets with --data")
-    print(f"{stamp()}, one thread")
-    pages = load(options.data)
+    more = dict(said.partition("=")[::2] for said in options.more)
+    for name, folder in more.items():
+        if name not in READERS or not Path(folder).is_dir():
+            parser.error(f"--more {name}={folder}: write SET=FOLDER, with one of {', '.join(READERS)} and a folder")
+    print(f"{stamp()}, one thread", flush=True)
+    pages = load(examples(options.data)) + [
+        page for name, folder in more.items() for page in load(READERS[name](Path(folder)))]
     teachers = trafilatura(), readability()
     for page in pages:
         label(page, tuple(teach(page.of.html) for teach in teachers) if page.of.set == "trafilatura" else ())
-    folds = [np.full(len(page.texts), int(hashlib.md5(f"{page.site}s".encode()).hexdigest(), 16) % options.folds)
-             for page in pages]
-    table = Table(
-        np.concatenate([_html_page.features(page.page)[1] for page in pages if page.texts]),
-        np.concatenate([page.good for page in pages]).astype(np.float32),
-        np.concatenate([page.weight for page in pages]).astype(np.float32), np.concatenate(folds))
-    print(f"{len(pages)} pages, {table.good.size} blocks, {table.features.shape[1]} features")
-    everything = np.ones(table.good.size, bool)
-    models = {}
+    folds = folds_of(pages, options.folds)
+    table = table_of(pages, folds)
+    print(f"{len(pages)} pages ({Counter(page.of.set for page in pages)}), {table.good.size} blocks, "
+          f"{(table.weight > 0).sum()} of them learnt from, {table.features.shape[1]} features", flush=True)
+    chances = _html_page.probability(unseen(table))
+    print("unseen sites:", scored(pages, folds, chosen(pages, chances, THRESHOLD)), flush=True)
     if options.write:
-        models["first"] = checked(fit(table, everything, FIRST_TREES), table.features)
-    first = unseen(table, FIRST_TREES)
-    chances = _html_page.probability(first)
-    print("first round, unseen sites ", scored(pages, chosen(pages, chances, 0.5)))
-    second_round(pages, table, chances)
-    second = unseen(table, SECOND_TREES)
-    print("second round, unseen sites", scored(pages, chosen(pages, _html_page.probability(second), 0.5)))
-    both = _html_page.probability((first + second) / 2)
-    for threshold in (0.5, _html_page.THRESHOLD, 0.6):
-        print(f"mean of both, unseen sites, threshold {threshold}", scored(pages, chosen(pages, both, threshold)))
-    if options.write:
-        models["second"] = checked(fit(table, everything, SECOND_TREES), table.features)
-        write(models)
+        write(checked(fit(table, np.ones(table.good.size, bool)), table.features))
 
 
-def write(models: dict[str, Trees]) -> None:
+def write(trees: Trees) -> None:
     """Replace the package's weights. Leaves are rounded to half precision, which moves log odds by less than .01."""
     np.savez_compressed(_html_page.WEIGHTS, **{
-        f"{number}_{name}": array.astype(np.float16) if name == "value" else array
-        for number, trees in models.items() for name, array in trees._asdict().items()})
+        name: array.astype(np.float16) if name == "value" else array for name, array in trees._asdict().items()})
     print(f"{_html_page.WEIGHTS.name}: {_html_page.WEIGHTS.stat().st_size:,} bytes")
 
 

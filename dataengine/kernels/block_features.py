@@ -1,11 +1,10 @@
 """A block of a page as a row of numbers, for a model that tells the main content from the rest.
 
-Three floors: what the block is (`own`), what is around it (`outer`), and in a second round what the model thought of
-its surroundings in the first (`opinions`).
+What the block is (`own`), its neighbours (`near`), the elements around it (`levels`), words of class names and of text
+(`spread`), and where it is on the page (`on_page`, and `outline`).
 
 A table of features has a row a feature and a column a block, so that what looks at one feature of many blocks reads
-memory from end to end; parts that describe one block write into a column of it. Filling both rounds takes 0.4 µs a
-block.
+memory from end to end; parts that describe one block write into a column of it. Filling it takes 0.4 µs a block.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from dataengine.kernels import elements as e
 from dataengine.kernels import reading_mode as a
 from dataengine.kernels import tree as t
 from dataengine.kernels.boosted_trees import room_for
+from dataengine.kernels.outline import OUTLINE, fill_outline
 from dataengine.kernels.part import bare, part
 
 ATTRIBUTE_GROUPS, TEXT_GROUPS = 48, 20
@@ -27,10 +27,8 @@ LEVELS = 5
 """Elements around a block that are looked at, wrappers not counted."""
 NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
 OWN, NEAR, LEVEL, PAGE = 24, 7, 15, 34
-FIRST = OWN + NEAR * 6 + LEVEL * LEVELS + PAGE + 3 * ATTRIBUTE_GROUPS + 2 * TEXT_GROUPS + len(c.PLACES)
-"""Features of the first round."""
-SECOND = 36
-"""Features that the second round adds."""
+FEATURES = OWN + NEAR * 6 + LEVEL * LEVELS + PAGE + OUTLINE + 3 * ATTRIBUTE_GROUPS + 2 * TEXT_GROUPS + len(c.PLACES)
+"""Features of a block."""
 LOGS = np.log1p(np.arange(4096, dtype=np.float64)).astype(np.float32)
 """Logarithms of whole numbers, which most are taken of."""
 
@@ -161,9 +159,9 @@ def text_words(blocks, tree):
 
 @part
 def fill_features(tree, blocks, context, kind, names):
-    """Features of the first round: float32, shape (FIRST + SECOND, room for k); those of the second are not filled."""
+    """Features of every block: float32, shape (FEATURES, room for k)."""
     count = blocks.first.size
-    out = np.empty((FIRST + SECOND, room_for(count)), np.float32)
+    out = np.empty((FEATURES, room_for(count)), np.float32)
     for i in range(count):
         own(tree, blocks, i, out[:, i])
     j = OWN
@@ -202,7 +200,7 @@ def fill_features(tree, blocks, context, kind, names):
 
 @part
 def on_page(tree, blocks, context, kind, names, rows):
-    """Fill ``rows[:PAGE]`` with where each block is on the page, and how many like it there are."""
+    """Fill ``rows[:PAGE + OUTLINE]`` with where each block is on the page, and how many like it there are."""
     count = blocks.first.size
     members, member_chars, member_linked, member_stops = (
         np.zeros(count, np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32),
@@ -242,7 +240,7 @@ def on_page(tree, blocks, context, kind, names, rows):
     chars, good = max(context.sums[count, c.SUM_CHARS], 1.0), context.sums[count, c.SUM_GOOD]
     log_count, log_chars, log_good = log(count), log(chars), log(good)
     log_best = log(max(points[best], np.float32(0)))
-    heading = -1
+    heading, heads = -1, np.zeros(count, np.bool_)
     for i in range(count):
         page = rows[:, i]
         m = blocks.measures[i]
@@ -277,97 +275,16 @@ def on_page(tree, blocks, context, kind, names, rows):
             points[best], np.float32(1))
         page[31] = log_best
         page[32], page[33] = member_article[k] / members[k], (i - best_first) / max(best_last - best_first, 1)
-        if heading_level(tree, box):
+        heads[i] = heading_level(tree, box) > 0
+        if heads[i]:
             heading = i
-
-
-@part
-def fill_opinions(tree, blocks, context, kind, chances, out):
-    """Fill ``out[:SECOND]`` with what the first round thought of the surroundings of each block."""
-    count = chances.size
-    weighed, chars, kind_weighed, kind_chars = (
-        np.zeros(count + 1), np.zeros(count + 1), np.zeros(count), np.zeros(count))
-    plain = np.zeros(count + 1)
-    for i in range(count):
-        weight = np.float64(blocks.measures[i, b.CHARS]) + 10
-        weighed[i + 1] = weighed[i] + weight * chances[i]
-        chars[i + 1] = chars[i] + weight
-        plain[i + 1] = plain[i] + chances[i]
-        kind_weighed[kind[i]] += weight * chances[i]
-        kind_chars[kind[i]] += weight
-    # the stretch of the page that gains most when each block counts for what it is more likely than not
-    start = stop = at = 0
-    gain = highest = 0.0
-    for i in range(count):
-        worth = (chances[i] - 0.5) * (blocks.measures[i, b.CHARS] + 10)
-        if gain <= 0:
-            gain, at = 0.0, i
-        gain += worth
-        if gain > highest:
-            highest, start, stop = gain, at, i + 1
-    for i in range(count):
-        row = out[:, i]
-        row[0] = chances[i]
-        for k in range(6):
-            other = i + NEIGHBOURS[k]
-            row[1 + k] = chances[other] if 0 <= other < count else 0
-        node = blocks.box[i]
-        j = 7
-        for _ in range(LEVELS):
-            first, last = context.before[node], context.before[tree.last[node]]
-            row[j] = (weighed[last] - weighed[first]) / (chars[last] - chars[first])
-            row[j + 1] = (weighed[last] - weighed[first]) / max(weighed[count], 1.0)
-            row[j + 2] = (plain[last] - plain[first] - chances[i]) / max(last - first - 1, 1)
-            j += 3
-            node = context.up[node]
-        row[22] = kind_weighed[kind[i]] / kind_chars[kind[i]]
-        row[23] = kind_weighed[kind[i]] / max(weighed[count], 1.0)
-        row[24] = 0 if start <= i < stop else (i - start if i < start else i + 1 - stop)
-        row[25] = weighed[i] / max(weighed[count], 1.0)
-        row[26] = weighed[count] / chars[count]
-        reach = 5
-        for k in range(27, 30):
-            low, high = max(0, i - reach), min(count, i + 1 + reach)
-            row[k] = (weighed[high] - weighed[low]) / (chars[high] - chars[low])
-            reach = 2 * reach + 2
-        low, high = max(0, i - 8), min(count, i + 9)
-        row[30] = (weighed[i] - weighed[low]) / max(chars[i] - chars[low], 1.0)
-        row[31] = (weighed[high] - weighed[i + 1]) / max(chars[high] - chars[i + 1], 1.0)
-    strongest = np.float32(0)
-    for i in range(count):  # the best before, and the best after
-        out[32, i] = strongest
-        strongest = max(strongest * np.float32(0.9), chances[i])
-    strongest = np.float32(0)
-    for i in range(count - 1, -1, -1):
-        out[33, i] = strongest
-        strongest = max(strongest * np.float32(0.9), chances[i])
-    heading = np.float32(-1)
-    for i in range(count):
-        out[34, i] = heading
-        if heading_level(tree, blocks.box[i]):
-            heading = chances[i]
-    after = np.float32(-1)
-    for i in range(count - 1, -1, -1):  # what stands under a heading
-        out[35, i] = after
-        after = chances[i] if after < 0 or not heading_level(tree, blocks.box[i]) else after
+    fill_outline(tree, blocks, context, heads, headline, best, rows[PAGE:])
 
 
 @njit(cache=True, nogil=True)
 def features(tree, blocks, context, names):
-    """Features of the first round: float32, shape (FIRST + SECOND, room for k blocks), see `boosted_trees.room_for`;
-    those of the second are 0.
+    """Features of every block: float32, shape (FEATURES, room for k blocks), see `boosted_trees.room_for`.
 
     `names` is uint64, shape (4,): groups of class names, see `reading_mode.UNLIKELY`.
     """
-    out = fill_features(tree, blocks, context, c.alike(tree, context, blocks), names)
-    out[FIRST:] = 0
-    return out
-
-
-@njit(cache=True, nogil=True)
-def opinions(tree, blocks, context, chances, table):
-    """Fill the features of the second round in `table`, float32, shape (k, FIRST + SECOND).
-
-    `chances`, float32, shape (k,), are the probabilities of the first round that a block belongs to the main content.
-    """
-    fill_opinions(tree, blocks, context, c.alike(tree, context, blocks), chances, table.T[FIRST:])
+    return fill_features(tree, blocks, context, c.alike(tree, context, blocks), names)

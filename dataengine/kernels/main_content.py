@@ -15,9 +15,8 @@ from dataengine.kernels.boosted_trees import Ranked, add_up
 from dataengine.kernels.even_out import even_out
 from dataengine.kernels.part import part
 
-THRESHOLD = 0.55
-"""A block at least so likely is kept. On sites that the model has not seen this gives .002 more F1 than .5 on the
-article-extraction-benchmark, as much on readability's pages, and .002 less on trafilatura's (5-fold, 646 pages)."""
+THRESHOLD = 0.5
+"""A block more likely than that is kept: about half of the F1 to be expected, which is where F1 is greatest."""
 LOW_SHARE = 0.3
 """Where the kept blocks are less than this share of the text that was expected, the page's own threshold is used."""
 
@@ -25,10 +24,8 @@ LOW_SHARE = 0.3
 class Model(NamedTuple):
     """What a page is judged by."""
 
-    first: Ranked
-    """Trees over the features of the first round..."""
-    second: Ranked
-    """...and over those of both."""
+    trees: Ranked
+    """Trees over the features of a block."""
     names: np.ndarray
     """uint64, shape (4,): groups of class names, see `reading_mode.UNLIKELY`."""
     comment: np.uint64
@@ -46,7 +43,7 @@ def probability(odds):
 
 @njit(cache=True, nogil=True)
 def choose(tree, blocks, chances, threshold):
-    """Which blocks of a page to keep, by their probabilities, the mean of both rounds: bool, shape (k,).
+    """Which blocks of a page to keep, by their probabilities: bool, shape (k,).
 
     Where none is likely, as on pages unlike those that the model has seen, the best guess is the threshold that gives
     the greatest F1 to be expected if the probabilities are right: half of that F1.
@@ -74,11 +71,20 @@ def choose(tree, blocks, chances, threshold):
 
 
 @part
-def keep_comments(blocks, context, comment, keep):
-    """Keep what looks like readers' comments too, but for links."""
+def settle_comments(blocks, context, comment, wanted, keep):
+    """Keep what looks like readers' comments, but for links, where they are `wanted`. Else leave them out, unless they
+    are most of what is kept, as in a forum."""
+    kept = remarks = 0.0
     for i in range(keep.size):
-        row = blocks.measures[i]
-        keep[i] |= context.around[blocks.box[i]] & comment != 0 and row[b.LINKED_CHARS] < row[b.CHARS] / 2
+        row, remark = blocks.measures[i], context.around[blocks.box[i]] & comment != 0
+        if wanted:
+            keep[i] |= remark and row[b.LINKED_CHARS] < row[b.CHARS] / 2
+        elif keep[i]:
+            kept += row[b.CHARS]
+            remarks += row[b.CHARS] if remark else 0.0
+    if not wanted and remarks < kept / 2:
+        for i in range(keep.size):
+            keep[i] &= context.around[blocks.box[i]] & comment == 0
 
 
 @njit(cache=True, nogil=True)
@@ -88,14 +94,7 @@ def main_content(tree, blocks, model, comments):
     if count == 0:
         return np.zeros(0, np.bool_)
     context = c.surroundings(tree, blocks)
-    kind = c.alike(tree, context, blocks)
-    table = f.fill_features(tree, blocks, context, kind, model.names)
-    before = add_up(table, count, model.first)
-    f.fill_opinions(tree, blocks, context, kind, probability(before), table[f.FIRST:])
-    after = add_up(table, count, model.second)
-    for i in range(count):
-        after[i] = (before[i] + after[i]) / 2
-    keep = choose(tree, blocks, probability(after), THRESHOLD)
-    if comments:
-        keep_comments(blocks, context, model.comment, keep)
+    table = f.fill_features(tree, blocks, context, c.alike(tree, context, blocks), model.names)
+    keep = choose(tree, blocks, probability(add_up(table, count, model.trees)), THRESHOLD)
+    settle_comments(blocks, context, model.comment, comments, keep)
     return keep

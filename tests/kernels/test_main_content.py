@@ -1,4 +1,4 @@
-"""The choice of blocks by one kernel, and step by step: features, trees, what the second round is told, numpy."""
+"""The choice of blocks by one kernel, and step by step: features, trees, numpy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine.kernels import block_features, blocks, main_content, page_text
+from dataengine.kernels import blocks, main_content, page_text
 from dataengine.kernels.boosted_trees import log_odds
 from dataengine.kernels.even_out import even_out
 from dataengine.stages.extract import _html_page
@@ -33,12 +33,7 @@ def step_by_step(page: _html_page.Page) -> np.ndarray:
     """Which blocks to keep, each step for itself."""
     if not page.blocks.first.size:
         return np.zeros(0, bool)
-    first, second = _html_page.weights()
-    context, table = _html_page.features(page)
-    table = table.copy()
-    before = log_odds(table, first)
-    block_features.opinions(page.tree, page.blocks, context, _html_page.probability(before), table)
-    return chosen(page, _html_page.probability((before + log_odds(table, second)) / 2))
+    return chosen(page, _html_page.probability(log_odds(_html_page.features(page)[1], _html_page.weights())))
 
 
 @settings(deadline=None)  # the first call compiles

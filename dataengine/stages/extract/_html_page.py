@@ -39,11 +39,11 @@ class Page:
 
 
 @cache
-def weights() -> tuple[Trees, Trees]:
-    """The trees of both rounds, as `benchmarks.learn_extraction` wrote them."""
+def weights() -> Trees:
+    """The trees, as `benchmarks.learn_extraction` wrote them."""
     with np.load(WEIGHTS, allow_pickle=False) as file:
-        first, second = (Trees(*(file[f"{number}_{part}"] for part in Trees._fields)) for number in ("first", "second"))
-    return tuple(trees._replace(value=trees.value.astype(np.float32)) for trees in (first, second))
+        trees = Trees(*(file[part] for part in Trees._fields))
+    return trees._replace(value=trees.value.astype(np.float32))
 
 
 def parse(content: bytes) -> Tree:
@@ -62,13 +62,11 @@ def read(content: bytes) -> Page:
 @cache
 def model() -> main_content.Model:
     """What pages are judged by."""
-    first, second = weights()
-    return main_content.Model(ranked(first), ranked(second), candidate_names(), COMMENT_BIT)
+    return main_content.Model(ranked(weights()), candidate_names(), COMMENT_BIT)
 
 
 def features(of: Page) -> tuple[block_context.Context, np.ndarray]:
-    """What the model is told of each block: float32, shape (blocks, features); the columns of the second round are
-    still 0."""
+    """What the model is told of each block: float32, shape (blocks, features)."""
     context = block_context.surroundings(of.tree, of.blocks)
     table = block_features.features(of.tree, of.blocks, context, candidate_names())
     return context, table[:, :of.blocks.first.size].T

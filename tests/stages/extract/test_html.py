@@ -76,6 +76,11 @@ def test_comments_are_kept_where_they_are_asked_for() -> None:
     assert "Nice mill" in str(extracted(page, comments=True)["text"])
 
 
+def test_a_page_that_is_mostly_comments_keeps_them() -> None:
+    posts = "".join(f"<div class=comment><p>{PROSE * 3}</p></div>" for _ in range(5))
+    assert str(extracted(f"<h1>The mill</h1><div class=comments>{posts}</div>")["text"]).count(PROSE.strip()) == 15
+
+
 def test_noise_is_not_text_whatever_it_calls_itself() -> None:
     noise = random.Random(2).randbytes(100_000)
     assert extracted(noise)["refused"] == "not_text"
