@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import blocks as b
 from dataengine.kernels import elements as e
-from dataengine.kernels.part import part
+from dataengine.kernels.part import entry, part
 from dataengine.kernels.token_arrays import PRIME, SEED
 
 GOOD_CHARS, GOOD_LINKED = 80, 0.3
@@ -87,7 +86,7 @@ def running_sums(tree, blocks):
     return sums
 
 
-@njit(cache=True, nogil=True)
+@entry
 def surroundings(tree, blocks):
     """The `Context` of a page with at least one block."""
     nodes = tree.tag.size

@@ -10,7 +10,6 @@ memory from end to end; parts that describe one block write into a column of it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import block_context as c
 from dataengine.kernels import blocks as b
@@ -19,7 +18,7 @@ from dataengine.kernels import reading_mode as a
 from dataengine.kernels import tree as t
 from dataengine.kernels.boosted_trees import room_for
 from dataengine.kernels.outline import OUTLINE, fill_outline
-from dataengine.kernels.part import bare, part
+from dataengine.kernels.part import bare, entry, part
 
 ATTRIBUTE_GROUPS, TEXT_GROUPS = 48, 20
 """Bits of phrases that features are made of."""
@@ -281,7 +280,7 @@ def on_page(tree, blocks, context, kind, names, rows):
     fill_outline(tree, blocks, context, heads, headline, best, rows[PAGE:])
 
 
-@njit(cache=True, nogil=True)
+@entry
 def features(tree, blocks, context, names):
     """Features of every block: float32, shape (FEATURES, room for k blocks), see `boosted_trees.room_for`.
 

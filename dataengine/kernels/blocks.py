@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import elements as e
 from dataengine.kernels import tree as t
 from dataengine.kernels.entities import entity_table, read_number
-from dataengine.kernels.part import bare
+from dataengine.kernels.part import bare, entry
 from dataengine.kernels.token_arrays import PRIME, SEED, character
 from dataengine.kernels.word_groups import GAP
 
@@ -54,7 +53,7 @@ class Blocks(NamedTuple):
     """uint64: hash of the words."""
 
 
-@njit(cache=True, nogil=True)
+@entry
 def title_words(data, start, stop):
     """A set of the hashes of the words in ``data[start:stop]``: uint64, shape (TITLE_SLOTS,), at most 64 words."""
     words = np.zeros(TITLE_SLOTS, np.uint64)
@@ -86,7 +85,7 @@ def in_title(value, words):
     return False
 
 
-@njit(cache=True, nogil=True)
+@entry
 def shown_states(tree):
     """The states whose text is not shown: HIDDEN counts only where more is shown than hidden."""
     hidden = shown = 0
@@ -99,7 +98,7 @@ def shown_states(tree):
     return t.DROPPED if hidden > 3 * shown else t.DROPPED | t.HIDDEN
 
 
-@njit(cache=True, nogil=True)
+@entry
 def split_blocks(data, tree, skipped, formulas, title, table, found):
     """The `Blocks` of a page. `skipped` are states whose text is left out; `formulas` int32, ascending, are nodes that
     stand for a formula and end with one that is no node; `title` is `title_words`; `table` and `found` are an

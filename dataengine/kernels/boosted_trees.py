@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dataengine.kernels.part import bare, part
+from dataengine.kernels.part import bare, entry, part
 
 DEPTH = 6
 LANES = 64
@@ -147,7 +146,7 @@ def _tile(lanes: int) -> Callable:
 add_many, add_few = _tile(LANES), _tile(FEW)
 
 
-@njit(cache=True, nogil=True)
+@entry
 def add_up(table, rows, trees):
     """The log odds that each row is of the kind that was learnt: float32, shape (rows,).
 

@@ -7,9 +7,8 @@ from html.entities import html5
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dataengine.kernels.part import bare
+from dataengine.kernels.part import bare, entry
 from dataengine.kernels.token_arrays import PRIME, SEED
 
 SLOTS = 8192
@@ -101,7 +100,7 @@ def read_number(data, i, end, windows):
     return code, j
 
 
-@njit(cache=True, nogil=True)
+@entry
 def write_reference(data, i, end, out, n, table):
     """Write what the ``&`` at `i` stands for; returns ``(place behind it, new n)``.
 

@@ -8,12 +8,11 @@ and a model that looks for prose doubts it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import blocks as b
 from dataengine.kernels import elements as e
 from dataengine.kernels import tree as t
-from dataengine.kernels.part import part
+from dataengine.kernels.part import entry, part
 
 TABLE_SHARE, LIST_SHARE = 0.8, 0.5
 """How far the probability of a block gives way to the mean of its table, or its list..."""
@@ -45,7 +44,7 @@ def carry_to_code(tree, blocks, chances):
             behind = chances[i]
 
 
-@njit(cache=True, nogil=True)
+@entry
 def even_out(tree, blocks, chances):
     """`chances`, float32, shape (blocks,), drawn towards their means."""
     nodes = tree.tag.size

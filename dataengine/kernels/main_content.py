@@ -6,14 +6,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import block_context as c
 from dataengine.kernels import block_features as f
 from dataengine.kernels import blocks as b
 from dataengine.kernels.boosted_trees import Ranked, add_up
 from dataengine.kernels.even_out import even_out
-from dataengine.kernels.part import part
+from dataengine.kernels.part import entry, part
 
 THRESHOLD = 0.5
 """A block more likely than that is kept: about half of the F1 to be expected, which is where F1 is greatest."""
@@ -32,7 +31,7 @@ class Model(NamedTuple):
     """The group of class names of readers' comments, as a bit."""
 
 
-@njit(cache=True, nogil=True)
+@entry
 def probability(odds):
     """Of log odds, float32. Computed in double precision, so that the last bit does not depend on the machine."""
     out = np.empty(odds.size, np.float32)
@@ -41,7 +40,7 @@ def probability(odds):
     return out
 
 
-@njit(cache=True, nogil=True)
+@entry
 def choose(tree, blocks, chances, threshold):
     """Which blocks of a page to keep, by their probabilities: bool, shape (k,).
 
@@ -87,7 +86,7 @@ def settle_comments(blocks, context, comment, wanted, keep):
             keep[i] &= context.around[blocks.box[i]] & comment == 0
 
 
-@njit(cache=True, nogil=True)
+@entry
 def main_content(tree, blocks, model, comments):
     """Which blocks are the main content: bool, shape (k,); with `comments` what looks like those of readers, too."""
     count = blocks.first.size

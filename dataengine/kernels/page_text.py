@@ -7,13 +7,12 @@ cells of a row `` | ``. White space is as a browser shows it: runs are one space
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import elements as e
 from dataengine.kernels import tree as t
 from dataengine.kernels.entities import write_reference
 from dataengine.kernels.markup import href_of
-from dataengine.kernels.part import bare
+from dataengine.kernels.part import bare, entry
 
 HEADINGS, BULLETS, TABLES, FENCES, LINKS = (np.int64(1 << bit) for bit in range(5))
 """What is written beside the text: ``# `` before headings, ``- `` and ``1. `` before items, `` | `` between cells,
@@ -160,7 +159,7 @@ def write_marker(tree, item, out, n, style):
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@entry
 def write_blocks(data, tree, blocks, keep, skipped, formulas, formula_ends, latex, style, entities):
     """The text of the blocks where `keep` (bool) holds, as uint8. `formulas` as for `split_blocks`; the LaTeX of the
     k-th, with its ``$`` signs, is ``latex[formula_ends[k]:formula_ends[k + 1]]``."""

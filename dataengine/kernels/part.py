@@ -2,6 +2,9 @@
 
 from numba import njit
 
+entry = njit(cache=True, nogil=True, no_cfunc_wrapper=True)
+"""For what Python calls; and compiled code, but not as a pointer to a function of C."""
+
 part = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For what is called from compiled code only: compiled into its callers, and cached with them.
 

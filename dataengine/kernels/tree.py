@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataengine.kernels import elements as e
 from dataengine.kernels import markup as m
+from dataengine.kernels.part import entry
 from dataengine.kernels.token_arrays import SEED
 
 (LINKED, BOLD, HEADED, PREFORMATTED, HIDDEN, CODED, DROPPED, SPACED, RAISED, LOWERED, MATHEMATICAL, ARIA) = (
@@ -56,7 +56,7 @@ class Tree(NamedTuple):
     """int32, shape (k,): nodes whose source tells of the page, or is mathematics."""
 
 
-@njit(cache=True, nogil=True)
+@entry
 def parse(data, hashes, numbers, kinds, table, found):
     """The `Tree` of the page `data` (uint8, UTF-8 or near it); the tables are `elements.element_table` and
     `word_groups.automaton`."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+
+from dataengine.kernels.part import entry
 
 GAP = 0
 SYMBOLS = 27
@@ -52,7 +53,7 @@ def automaton(groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return table, found
 
 
-@njit(cache=True, nogil=True)
+@entry
 def phrases_in(data, i, end, table, found):
     """The groups, as bits of a uint64, that have a phrase in ``data[i:end]``."""
     state = table[0, GAP]

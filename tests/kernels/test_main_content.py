@@ -38,7 +38,7 @@ def step_by_step(page: _html_page.Page) -> np.ndarray:
 
 @settings(deadline=None)  # the first call compiles
 @given(SOUP, st.booleans())
-def test_a_page_in_one_call_is_what_its_steps_make_of_it(html: str, long: bool) -> None:
+def test_what_is_extracted_is_what_each_step_for_itself_makes_of_a_page(html: str, long: bool) -> None:
     content = (html + PROSE + html if long else html).encode()
     page = _html_page.read(content)
     written, _ = _html_page.extract(content, _html_page.parse(content), STYLE, True, False)
