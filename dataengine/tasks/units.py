@@ -48,7 +48,7 @@ def smaller(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.M
     stage, config = stage_of(job)
     files = UnitFiles(staging, stage.copies(config))
     there = whereabouts(job.folder(job.body["units"]))
-    again = section(job.folder(job.body["cuts"]), "again", job.body["shard"], np.uint32)
+    again = np.sort(section(job.folder(job.body["cuts"]), "again", job.body["shard"], np.uint32))
     rows, starts, ends = (values[again].astype(np.int64) for values in there)
     assert stage.smaller is not None, "planned only where there is one"
     for first, batch in batches_of(job, at) if len(again) else ():

@@ -48,7 +48,7 @@ def corpus(rows: int, seed: int, alphabet: str = "abc d\n") -> list[str]:
                     for _ in range(rng.randint(0, 7))) for _ in range(rows)]
 
 
-@pytest.mark.parametrize(("files", "length"), [(1, 16), (5, 16), (9, 40)])
+@pytest.mark.parametrize(("files", "length"), [(1, 16), (5, 16), (9, 40), (30, 16)])  # thirty: several ranges of keys
 def test_just_what_stood_before_for_so_many_bytes_goes(tmp_path: Path, files: int, length: int) -> None:
     texts = corpus(60, seed=length + files)
     found = pruned(tmp_path, texts, STAGE, files=files, min_length=length, **BYTES)
