@@ -18,6 +18,7 @@ from dataengine.executors import processes
 from dataengine.executors.local import Event, Failed, LocalExecutor, Lost
 from dataengine.executors.processes import Born, Program
 from dataengine.tasks import loaded
+from tests.engine.test_driver import event
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are programs of their own")
 
@@ -31,12 +32,6 @@ def pool(tmp_path: Path) -> Iterator[LocalExecutor]:
     executor = LocalExecutor(tmp_path, 2, 2 << 30, 20.0)
     yield executor
     executor.cancel()
-
-
-def event(executor: LocalExecutor) -> Event:
-    while True:
-        if found := executor.poll(1.0):
-            return found[0]
 
 
 def nursery(executor: LocalExecutor) -> psutil.Process:
