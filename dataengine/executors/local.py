@@ -136,7 +136,7 @@ class LocalExecutor:
         for key, _ in self.selector.select(min(timeout, BEAT)):
             if not isinstance(key.data, Nursery):
                 events += self._read(key.data)
-            elif not key.data.receive():
+            elif not key.data.receive(wait=False):  # a worker buried just now may have taken the message in
                 self.selector.unregister(key.fileobj)
         if time.monotonic() - self._last_beat >= BEAT:
             self._last_beat = time.monotonic()

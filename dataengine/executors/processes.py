@@ -138,12 +138,16 @@ class Nursery:
         self._unborn.append(born)
         return born
 
-    def receive(self) -> bool:
-        """Take one message in, waiting for it. False where the nursery is dead."""
+    def receive(self, wait: bool = True) -> bool:
+        """Take one message in, if need be waiting for it. False where the nursery is dead."""
         packet = b""
         if self.alive:
-            with contextlib.suppress(ConnectionError):
-                packet = self.link.recv(PACKET)
+            try:
+                packet = self.link.recv(PACKET, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                pass
             self.alive = bool(packet)
         if packet:
             message = json.loads(packet)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,23 @@ def test_a_worker_is_a_fork_of_the_nursery_in_a_session_of_its_own(pool: LocalEx
     assert worker.watch.ppid() == nursery(pool).pid and nursery(pool).ppid() == os.getpid()
     assert "dataengine.nursery" in worker.watch.cmdline()
     assert os.getsid(worker.process.pid) == worker.process.pid != os.getsid(0)
+
+
+def test_a_death_and_a_birth_that_come_at_once_do_not_stop_the_driver(pool: LocalExecutor) -> None:
+    pool.submit(0, JOB)
+    event(pool)
+    (dying,) = pool.workers
+    dying.process.kill()
+    select.select([dying.answers], [], [])
+    pool._start(0, JOB)
+    assert pool.nursery is not None
+    select.select([pool.nursery.link], [], [])
+    polling = threading.Thread(target=pool.poll, args=(1.0,), daemon=True)
+    polling.start()
+    polling.join(30)
+    assert not polling.is_alive()
+    (born,) = pool.workers
+    assert born is not dying and born.process.known
 
 
 def test_a_worker_holds_no_pipe_of_another(pool: LocalExecutor) -> None:
