@@ -69,7 +69,7 @@ def give_birth(driver: socket.socket, arguments: list[str], task: Mapping[str, A
         live(arguments, files, parent)
     except SystemExit as error:
         print(error, file=sys.stderr)
-    except BaseException:
+    except BaseException:  # written to the worker's log; nothing may come back into the nursery's loop
         traceback.print_exc()
     os._exit(1)  # nothing that this process has from the nursery is put away twice
 
@@ -82,7 +82,7 @@ def prepare(run: Path, task: Mapping[str, Any] | None) -> None:
         if task and alone():
             load(run, task)
             gc.freeze()  # no worker's collector looks at it again, and so copies no page of it
-    except Exception:
+    except Exception:  # into the nursery's log: the worker meets the same, where the driver is told
         traceback.print_exc()
 
 
