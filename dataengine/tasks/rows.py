@@ -36,7 +36,7 @@ from dataengine.tasks.fused import (
     broken_stage,
     quarantine,
 )
-from dataengine.tasks.head import head, merged
+from dataengine.tasks.head import head, identities, merged
 from dataengine.tasks.pruned import load_cuts
 from dataengine.tasks.scrubbed import scrub_departed
 
@@ -91,7 +91,8 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     chosen = np.arange(batch.num_rows)
     if job.probe:
         chosen = chosen[job.probe[1] : job.probe[1] + 1]
-    poison = {row: reason for row in chosen.tolist() if (reason := job.poison.get(f"{cursor.batch}:{row}")) is not None}
+    known = job.poison and {row: job.poison.get(f"{cursor.batch}:{row}") for row in chosen.tolist()}
+    poison = {row: reason for row, reason in known.items() if reason is not None}
     healthy = np.array([row for row in chosen.tolist() if row not in poison], dtype=np.int64) if poison else chosen
     if poison:
         sick = batch.take(pa.array(sorted(poison)))
@@ -152,6 +153,7 @@ def warm_up(steps: list[FusedStep], columns: Mapping[str, str]) -> None:
     columns = BASE_COLUMNS | columns
     row = {name: WARM_VALUES.get(kind) for name, kind in columns.items()}
     batch = pa.RecordBatch.from_pylist([row], shards.arrow_schema(columns))
+    identities("lane", batch.column("origin"), batch.column("id"))
     for step in steps:
         with contextlib.suppress(Exception):
             step.stage.function(batch, step.config)

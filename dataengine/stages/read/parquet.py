@@ -9,6 +9,7 @@ them. The first file's schema is looked at before anything runs; a file that lac
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -91,7 +92,7 @@ REFUSES = ("not_regular_file", "io_error", "too_large", "corrupt_parquet", "wron
            "unreachable")
 
 
-@read(pieces=_pieces, columns=_columns, version=1, refuses=REFUSES, again=lambda piece, config: cheap_again(piece))
+@read(pieces=_pieces, columns=_columns, version=2, refuses=REFUSES, again=lambda piece, config: cheap_again(piece))
 def parquet(piece: Piece, config: Config) -> Iterator[pa.RecordBatch | Refused]:
     """The rows of a piece's row groups. Origins count the rows of the file: ``a.parquet#17``."""
     try:
@@ -142,59 +143,73 @@ def _rows(batch: pa.RecordBatch, row: int, origin: str, config: Config) -> Itera
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = _bytes(_column(batch, config.text))
-    size = pc.fill_null(pc.binary_length(text), 0).to_numpy(zero_copy_only=False)
-    good = np.ones(batch.num_rows, dtype=bool)
-    for index in np.flatnonzero(text.is_null().to_numpy(zero_copy_only=False)):
-        good[index] = False
-        yield Refused(f"{origin}#{row + index}", "no_text", f'"{config.text}" is null')
-    for index in np.flatnonzero(size > config.max_record_bytes):
-        good[index] = False
-        yield Refused(f"{origin}#{row + index}", "too_large",
-                      f"{size[index]} bytes; max_record_bytes is {config.max_record_bytes}", text[index].as_py()[:1000])
-    for index in _not_utf8(text):
-        if good[index]:
+    raw = _bytes(_column(batch, config.text))
+    text = _text(raw)
+    size = pc.fill_null(pc.binary_length(raw), 0).to_numpy(zero_copy_only=False)
+    if text is None or raw.null_count or (size > config.max_record_bytes).any():
+        good = np.ones(batch.num_rows, dtype=bool)
+        for index, refused in _refused(raw, size, row, origin, config):
             good[index] = False
-            yield Refused(f"{origin}#{row + index}", "bad_unicode", "not UTF-8", text[index].as_py()[:1000])
-    chosen = np.flatnonzero(good)
-    starts = np.searchsorted(np.cumsum(size[chosen]) // MOST_BYTES, np.arange(_slices(size[chosen])))
-    columns = _columns(config)
+            yield refused
+        chosen = np.flatnonzero(good)
+        batch, size, text = batch.take(chosen), size[chosen], _text(raw.take(chosen))
+        assert text is not None, "what is not UTF-8 was refused"
+    else:
+        chosen = np.arange(batch.num_rows)
+    names = pc.binary_join_element_wise(origin, pa.array(row + chosen).cast(pa.string()), "#")
+    columns = {"origin": names}
     sources = {"url": config.url, **keep_columns(config.keep)}
-    for part in np.split(chosen, starts[1:]):
-        if not len(part):
-            continue
-        indices = pa.array(part)
-        arrays = [pa.array([f"{origin}#{row + index}" for index in part], pa.string())]
-        for name, kind in columns.items():
-            if name == "text":
-                arrays.append(text.take(indices).cast(pa.string()))
-            else:
-                kept = _vectors if kind == VECTOR else _scalar
-                arrays.append(kept(_column(batch, sources[name]), kind, batch.num_rows).take(indices))
-        yield pa.RecordBatch.from_arrays(arrays, names=["origin", *columns])
+    for name, kind in _columns(config).items():
+        if name == "text":
+            columns[name] = text
+        else:
+            kept = _vectors if kind == VECTOR else _scalar
+            columns[name] = kept(_column(batch, sources[name]), kind, batch.num_rows)
+    rows = pa.RecordBatch.from_pydict(columns)
+    starts = np.searchsorted(np.cumsum(size) // MOST_BYTES, np.arange(_slices(size) + 1))
+    place = rows.schema.get_field_index("text")
+    for first, end in pairwise(starts.tolist()):
+        if end > first:
+            part = rows.slice(first, end - first)
+            yield part.set_column(place, "text", part.column(place).cast(pa.string()))
 
 
 def _slices(size: Any) -> int:
     return int(size.sum() // MOST_BYTES) + 1
 
 
+def _refused(raw: pa.Array, size: Any, row: int, origin: str, config: Config) -> Iterator[tuple[int, Refused]]:
+    """The rows of a batch that are no documents, and why, each once."""
+    for index, value in enumerate(raw):
+        place = f"{origin}#{row + index}"
+        if not value.is_valid:
+            yield index, Refused(place, "no_text", f'"{config.text}" is null')
+        elif size[index] > config.max_record_bytes:
+            yield index, Refused(place, "too_large",
+                                 f"{size[index]} bytes; max_record_bytes is {config.max_record_bytes}",
+                                 value.as_py()[:1000])
+        elif not _is_utf8(value.as_py()):
+            yield index, Refused(place, "bad_unicode", "not UTF-8", value.as_py()[:1000])
+
+
 def _bytes(column: pa.Array) -> pa.Array:
-    """Strings of any kind as large binary, whose bytes nothing has vouched for: Parquet files may hold any."""
+    """Strings of any kind as binary, whose bytes nothing has vouched for: Parquet files may hold any."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    return column.cast(pa.large_binary())
+    small = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    return column.cast(pa.binary() if small else pa.large_binary())
 
 
-def _not_utf8(text: pa.Array) -> list[int]:
+def _text(raw: pa.Array) -> pa.Array | None:
+    """Bytes as text, looked at but not copied; None where some are not UTF-8."""
     import pyarrow as pa
 
     try:
-        text.cast(pa.large_string())
-        return []
+        return raw.cast(pa.string() if pa.types.is_binary(raw.type) else pa.large_string())
     except pa.ArrowInvalid:
-        return [index for index, value in enumerate(text.to_pylist()) if value is not None and not _is_utf8(value)]
+        return None
 
 
 def _is_utf8(value: bytes) -> bool:
