@@ -201,14 +201,21 @@ def longer(data, size, secret, sums):
 
 @bare
 def digest(data, size, secret, sums):
-    """(low, high) of ``data[:size]``, one byte or more."""
+    """(high, low) of ``data[:size]``."""
     if size > 240:
-        return longer(data, size, secret, sums)
-    if size > 16:
-        return up_to_240(data, size, secret)
-    if size > 8:
-        return up_to_16(data, size, secret)
-    return up_to_8(data, size, secret) if size > 3 else up_to_3(data, size, secret)
+        low, high = longer(data, size, secret, sums)
+    elif size > 16:
+        low, high = up_to_240(data, size, secret)
+    elif size > 8:
+        low, high = up_to_16(data, size, secret)
+    elif size > 3:
+        low, high = up_to_8(data, size, secret)
+    elif size > 0:
+        low, high = up_to_3(data, size, secret)
+    else:
+        low = settled_short(eight_bytes(secret, 64) ^ eight_bytes(secret, 72))
+        high = settled_short(eight_bytes(secret, 80) ^ eight_bytes(secret, 88))
+    return high, low
 
 
 @bare
@@ -220,28 +227,37 @@ def copy(data, start, end, out, at):
 
 
 @entry
-def _digests(prefix, first, first_offsets, second, second_offsets, secret):
-    rows, begin, most = first_offsets.size - 1, prefix.size, 0
+def _digests(prefix, names, name_offsets, between, data, offsets, secret):
+    """Of each row the digest of `prefix`, its name, the bytes `between` and its own: uint64, shape (n, 2)."""
+    rows, longest = offsets.size - 1, 0
     for i in range(rows):
-        most = max(most, first_offsets[i + 1] - first_offsets[i] + second_offsets[i + 1] - second_offsets[i])
-    text, sums = np.empty(begin + most + 1, np.uint8), np.empty(LANES, np.uint64)
-    copy(prefix, 0, begin, text, 0)
-    out = np.empty((rows, 16), np.uint8)
+        longest = max(longest, name_offsets[i + 1] - name_offsets[i] + offsets[i + 1] - offsets[i])
+    text = np.empty(prefix.size + longest + between.size, np.uint8)
+    sums, out = np.empty(LANES, np.uint64), np.empty((rows, 2), np.uint64)
+    begin = copy(prefix, 0, prefix.size, text, 0)
     for i in range(rows):
-        middle = copy(first, first_offsets[i], first_offsets[i + 1], text, begin)
-        text[middle] = 0
-        end = copy(second, second_offsets[i], second_offsets[i + 1], text, middle + 1)
-        low, high = digest(text, end, secret, sums)
-        for k in range(8):
-            shift = np.uint64(56 - 8 * k)
-            out[i, k], out[i, k + 8] = np.uint8(high >> shift), np.uint8(low >> shift)
+        end = copy(names, name_offsets[i], name_offsets[i + 1], text, begin)
+        end = copy(between, 0, between.size, text, end)
+        end = copy(data, offsets[i], offsets[i + 1], text, end)
+        out[i, 0], out[i, 1] = digest(text, end, secret, sums)
     return out
 
 
-def digests(prefix: bytes, first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Of each row the XXH3-128 of `prefix`, its bytes in `first`, a zero byte and its bytes in `second`.
+NOTHING = read_only(np.empty(0, np.uint8))
+ZERO = read_only(np.zeros(1, np.uint8))
 
-    uint8, shape (n, 16), each digest in the order of its hex digits. Columns as `buffers.utf8` gives them; `prefix` is
-    not empty.
+
+def digests(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Of each row of a column, as `buffers.utf8` gives it: uint64, shape (n, 2), the high half first."""
+    return _digests(NOTHING, NOTHING, read_only(np.zeros_like(offsets)), NOTHING, data, offsets, SECRET)
+
+
+def named_digests(
+    prefix: bytes, names: tuple[np.ndarray, np.ndarray], column: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Of each row, the digest of `prefix`, its name, a zero byte and its bytes in a column.
+
+    uint8, shape (n, 16), in the order of hex digits. `names` and `column` as `buffers.utf8` gives them.
     """
-    return _digests(read_only(np.frombuffer(prefix, np.uint8)), *first, *second, SECRET)
+    found = _digests(read_only(np.frombuffer(prefix, np.uint8)), *names, ZERO, *column, SECRET)
+    return found.astype(">u8").view(np.uint8).reshape(-1, 16)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from dataengine import remote, shards
 from dataengine.errors import DataEngineError, InputError, StageError
 from dataengine.kernels.buffers import utf8
-from dataengine.kernels.xxh3 import digests
+from dataengine.kernels.xxh3 import named_digests
 from dataengine.shards import PLACE, content_bytes, cut
 from dataengine.stage import BASE_COLUMNS, Piece, Refused, Stage, watch_waits
 from dataengine.tasks import READING, WAITING, Job
@@ -206,7 +206,7 @@ def with_identity(batch: pa.RecordBatch, reader: FusedStep, schema: pa.Schema) -
 
 def identities(lane: str, origins: pa.Array, content: pa.Array) -> pa.Array:
     """Ids of rows: xxh3-128 of lane, origin and content, a zero byte between them."""
-    return id_texts(digests(lane.encode() + b"\0", utf8(origins), utf8(in_bytes(content))))
+    return id_texts(named_digests(lane.encode() + b"\0", utf8(origins), utf8(in_bytes(content))))
 
 
 def in_bytes(column: pa.Array) -> pa.Array:

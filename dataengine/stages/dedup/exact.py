@@ -17,7 +17,6 @@ from dataengine.stage import Sketch, gather
 from dataengine.stages.dedup._survivor import DedupConfig, check, rank, reads
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 
@@ -41,6 +40,7 @@ def exact(batch: pa.RecordBatch, config: Config) -> Sketch:
     import pyarrow.compute as pc
 
     from dataengine.kernels.buffers import utf8
+    from dataengine.kernels.xxh3 import digests
 
     values = batch.column(column(config))
     blank = pc.fill_null(pc.utf8_is_space(values), True).to_numpy(zero_copy_only=False)
@@ -72,15 +72,3 @@ def composed(values: pa.Array) -> pa.Array:
     if not pc.any(hostile).as_py():
         return pc.utf8_normalize(values, form="NFC")
     return pc.if_else(hostile, values, pc.utf8_normalize(pc.if_else(hostile, "", values), form="NFC"))
-
-
-def digests(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """XXH3-128 of every row of a UTF-8 buffer, as uint64 (n, 2). Hashes 8 GB/s; the loop takes 0.3 us a row."""
-    from itertools import pairwise
-
-    import numpy as np
-    from xxhash import xxh3_128_digest
-
-    view, ends = memoryview(data), offsets.tolist()
-    joined = b"".join([xxh3_128_digest(view[start:end]) for start, end in pairwise(ends)])
-    return np.frombuffer(joined, ">u8").astype(np.uint64).reshape(-1, 2)

@@ -127,7 +127,7 @@ def semantic(batch: pa.RecordBatch, config: Config) -> Sketch:
     import numpy as np
 
     from dataengine.kernels.vectors import units
-    from dataengine.stages.dedup.exact import digests
+    from dataengine.kernels.xxh3 import digests
 
     if config.model is not None and config.tokenizer is not None:
         from dataengine.stages.dedup._static_model import vectors_of
