@@ -268,10 +268,13 @@ class _Planner:
             )
         if not missing and stage.check and (wrong := stage.check(block.config, columns)):
             self.problem(path, wrong)
+        adds = stage.adds(block.config)
         if stage.kind == "gather":
-            return columns
+            adds = {name: "int64"} if (name := stage.count(block.config)) else {}
+            if name in columns:
+                self.problem(f"{path}.count", f'the lane has a column "{name}" already', "a name of its own")
         after = {name: kind for name, kind in columns.items() if name not in stage.uses_up(block.config)}
-        for column, kind in stage.adds(block.config).items():
+        for column, kind in adds.items():
             if shards.hidden(column):
                 self.problem(path, f'{stage.name} adds column "{column}"; names that begin with __ are the engine\'s')
             if column in BASE_COLUMNS:

@@ -49,8 +49,9 @@ def gather(
     planner.flow(block, dict(columns))
     step = planner.step(block)
     against, step = _held_against(planner, block, step)
-    kept = {name: value for name, value in step.config.items() if name not in ("against", "index")}
-    alone = replace(step, config=kept, hashes={name: h for name, h in step.hashes.items() if name != "against"})
+    uncounted = without(step, "index", "count")
+    alone = replace(without(uncounted, "against"), hashes={
+        name: content for name, content in step.hashes.items() if name != "against"})
     ranges = max(1, -(-len(shares) // SHARDS_PER_RANGE))
     name, lane = f"{block.lane}.{block.index}", block.lane
     sketches = _sketches(planner, block, alone, columns, shares, reader, before, ranges)
@@ -65,7 +66,7 @@ def gather(
         f"{name}.match",
         "match",
         lane,
-        (step,),
+        (uncounted,),
         [(sketches, number, common | {"range": number}) for number in range(ranges)],
     )
     body = common | {"matches": places(matches)}
@@ -74,6 +75,11 @@ def gather(
     if getattr(block.config, "index", None):
         _index(planner, block, step, gathered, before, ranges)
     return gathered
+
+
+def without(step: Step, *names: str) -> Step:
+    """The step without settings that a phase knows nothing of, so that it is not done again when they change."""
+    return replace(step, config={name: value for name, value in step.config.items() if name not in names})
 
 
 def _sketches(

@@ -269,6 +269,9 @@ class Stage:
     """gather: how it is chosen among the rows that meet."""
     alike: Callable[[Any], Mapping[str, Any]] = lambda config: {}
     """gather: what the configs of two corpora must have in common, so that the sketches of one serve the other."""
+    count: Callable[[Any], str | None] = lambda config: None
+    """gather: the column (int64) that says of a row that stays how many rows of the lane it stands for; None for none.
+    """
     copies: Callable[[Any], int] = lambda config: 1
     """prune: how many copies of a part stay."""
     counts: str = ""
@@ -392,6 +395,7 @@ def gather(
     version: int,
     choice: Choice | Callable[[Any], Choice] = Choice(),
     alike: Callable[[Any], Mapping[str, Any]] = lambda config: {},
+    count: Callable[[Any], str | None] = lambda config: None,
     check: Callable[[Any, Columns], str | None] | None = None,
 ) -> Callable[[Callable[..., Sketch]], Stage]:
     """Sees a whole lane through what its function says of each row; of rows that are duplicates one stays."""
@@ -403,6 +407,7 @@ def gather(
         reason=reason,
         choice=_fixed(choice),
         alike=alike,
+        count=count,
         check=check,
     )
 

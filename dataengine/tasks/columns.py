@@ -87,7 +87,8 @@ def layouts(steps: list[FusedStep], columns_in: Mapping[str, str]) -> list[dict[
         if step.stage.kind == "read":
             after = BASE_COLUMNS | adds
         elif step.stage.kind == "gather":
-            after = columns
+            count = step.stage.count(step.config)
+            after = columns | ({count: "int64"} if count else {})
         elif step.stage.kind == "filter":
             copies = {copy_name(step.index, name): columns[name] for name in adds if name in columns}
             after = columns | copies | adds

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from dataengine.tasks import Job
 
+COUNTS, COUNT_RANGES = "counts.npy", "count_ranges.npy"
+"""In a cluster's folder, where counts are asked for: row and count of those that stay for others, shard after shard."""
 REFUSED = "refused.json"
 """In a sketch's folder, where something could not be sketched: ``reads`` and ``rows``."""
 
@@ -26,6 +28,8 @@ class Decided:
     """``duplicate_of``, ``similarity`` and ``band`` of each of them."""
     refused: Mapping[int, tuple[str, str]]
     """Rows that could not be sketched -> reason and detail."""
+    for_others: tuple[np.ndarray, np.ndarray]
+    """int64: rows that stay for others, ascending, and how many go for each; only where that is asked for."""
 
     @property
     def gone(self) -> np.ndarray:
@@ -42,17 +46,31 @@ def decisions(job: Job) -> list[Decided]:
 def _decided(cluster: Path, sketch: Path, shard: int) -> Decided:
     columns = rows_of(cluster, shard)
     refused = {int(row): (reason, detail) for row, (reason, detail) in refusals(sketch)["rows"].items()}
-    return Decided(columns.pop("row").to_numpy(), columns, refused)
+    return Decided(columns.pop("row").to_numpy(), columns, refused, counts_of(cluster, shard))
 
 
 def rows_of(cluster: Path, shard: int) -> dict[str, pa.Array]:
     """The decisions of one shard, column by column."""
-    ranges = np.load(cluster / "ranges.npy", allow_pickle=False)
-    first, end = int(ranges[shard]), int(ranges[shard + 1])
+    first, end = _range(cluster / "ranges.npy", shard)
     with pa.memory_map(str(cluster / "decisions.arrow")) as source:
         table = pa.ipc.open_file(source).read_all().slice(first, end - first)
         return {name: pa.concat_arrays(table[name].chunks or [pa.array([], table[name].type)])
                 for name in table.column_names}
+
+
+def counts_of(cluster: Path, shard: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of one shard the rows that stay for others, and for how many, where they were counted."""
+    if not (cluster / COUNTS).exists():
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    first, end = _range(cluster / COUNT_RANGES, shard)
+    found = np.load(cluster / COUNTS, mmap_mode="r", allow_pickle=False)[first:end]
+    return np.array(found["row"]), np.array(found["count"])
+
+
+def _range(path: Path, shard: int) -> tuple[int, int]:
+    """Where the part of a shard begins and ends."""
+    ranges = np.load(path, mmap_mode="r", allow_pickle=False)
+    return int(ranges[shard]), int(ranges[shard + 1])
 
 
 def refusals(sketch: Path) -> dict[str, dict]:

@@ -21,6 +21,7 @@ from dataengine.shards import PLACE, PLACES, Account, content_bytes
 from dataengine.stage import BASE_COLUMNS, Refused, StageConfig
 from dataengine.tasks import PROCESSING, READING
 from dataengine.tasks.columns import FusedStep, constant, set_column, visible, with_columns, with_copies
+from dataengine.tasks.decided import Decided
 from dataengine.tasks.pruned import pruned
 from dataengine.tasks.scrubbed import scrubbed
 
@@ -333,7 +334,7 @@ def apply_gather(
     if decided.refused:
         batch, rows = without_refused(batch, rows, step, decided.refused, outcome, index)
     if not len(decided.row):
-        return batch, rows
+        return counted(batch, rows, step, decided), rows
     place = np.minimum(np.searchsorted(decided.row, rows), len(decided.row) - 1)
     goes = decided.row[place] == rows
     out, stay = np.flatnonzero(goes), np.flatnonzero(~goes)
@@ -342,7 +343,19 @@ def apply_gather(
         for name, values in decided.because.items():
             gone = set_column(gone, name, values.take(pa.array(place[out])))
         drop(gone, [step.stage.reason] * len(out), step, outcome, index)
-    return batch.take(stay), rows[stay]
+    return counted(batch.take(stay), rows[stay], step, decided), rows[stay]
+
+
+def counted(batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, decided: Decided) -> pa.RecordBatch:
+    """The rows that stay, with how many each stands for, where that is asked for."""
+    name = step.stage.count(step.config)
+    if not name:
+        return batch
+    of, others = decided.for_others
+    _, mine, theirs = np.intersect1d(rows, of, assume_unique=True, return_indices=True)
+    count = np.ones(len(rows), np.int64)
+    count[mine] += others[theirs]
+    return set_column(batch, name, pa.array(count))
 
 
 def without_refused(

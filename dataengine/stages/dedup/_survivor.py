@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from dataengine.stage import StageConfig
 
@@ -36,6 +36,9 @@ class DedupConfig(StageConfig):
     """Indexes of earlier corpora, folders that their runs wrote: what is a duplicate of anything in them goes."""
     index: str | None = None
     """A folder to write an index of what stays here into, for later corpora. It belongs to this step alone."""
+    count: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    """A column to add to what stays: how many rows of the lane each stands for, itself among them. What much of the web
+    copies may be worth more, or be spam: `filter.where` can part lanes by it, which are then mixed by weight."""
 
     @model_validator(mode="after")
     def _column_where_needed(self) -> Self:

@@ -34,6 +34,7 @@ def column(config: Config) -> str:
     reason="exact_duplicate",
     version=2,
     alike=lambda config: {"of": config.of},
+    count=lambda config: config.count,
     check=check,
 )
 def exact(batch: pa.RecordBatch, config: Config) -> Sketch:

@@ -109,6 +109,7 @@ def choice(config: Config) -> Choice:
     version=3,
     choice=choice,
     alike=alike,
+    count=lambda config: config.count,
     check=check,
 )
 def minhash(batch: pa.RecordBatch, config: Config) -> Sketch:

@@ -121,6 +121,7 @@ def check(config: Config, columns: Mapping[str, str]) -> str | None:
     version=1,
     choice=lambda config: Choice(config.threshold, config.clusters == "components", vectors=True),
     alike=alike,
+    count=lambda config: config.count,
     check=check,
 )
 def semantic(batch: pa.RecordBatch, config: Config) -> Sketch:
