@@ -102,10 +102,12 @@ def _hashes_of(data: bytes, kind: Kind) -> np.ndarray:
     import numpy as np
     import pyarrow as pa
 
-    if any(sign in data for sign in (b"#", b" ", b"\t", b"*")):
+    lines = data.replace(b"\r\n", b"\n").removesuffix(b"\n") + b"\n"
+    codes = np.frombuffer(lines, np.uint8)
+    controls = np.flatnonzero(codes <= 32)  # blanks, too: at the ends of a line they are no part of its entry
+    if len(controls) > lines.count(b"\n") or b"#" in lines or b"*" in lines:
         return hashes(data.split(b"\n"), kind)
-    data = data.replace(b"\r\n", b"\n").removesuffix(b"\n") + b"\n"
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
+    data, ends = lines, controls + 1
     offsets = pa.py_buffer(np.concatenate([np.zeros(1, np.int64), ends.astype(np.int64)]))
     # A closing slash means nothing to a host or page, and ends it as well as a line end does.
     slashed = pa.py_buffer(data.replace(b"\n", b"/"))

@@ -140,6 +140,7 @@ def test_lists_come_from_plain_and_packed_files_and_from_hosts_files(tmp_path: P
 @settings(max_examples=150, deadline=None)
 @given(st.lists(SOUP.filter(lambda text: not set("\n\r") & set(text)), max_size=6), st.sampled_from(["\n", "\r\n"]))
 @example(["a.example", "", "b.example/x/", "c.example"], "\n")
+@example(["localhost\x1f"], "\n")
 def test_whole_chunks_of_a_list_hash_as_its_lines_do(lines: list[str], newline: str) -> None:
     data = newline.join(lines).encode()
     for kind in ("host", "page"):
