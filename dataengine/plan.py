@@ -370,13 +370,15 @@ class _Planner:
         tokenizer = self.tokenizer()
         if config.format == "messages":
             plan_tokenizer.chats(self, name)
-        inputs = [ref for lane in config.sources for ref in self.tokenized(lane, config.format, config.heldout)]
+        given = [(ref, ref.source if config.by == "source" else lane) for lane in config.sources
+                 for ref in self.tokenized(lane, config.format, config.heldout)]
+        inputs = [ref for ref, _ in given]
         body = {
             "name": path,
             "config": config.model_dump(mode="json"),
             "seed": self.recipe.seed,
             "tokenizer": [tokenizer.segment, tokenizer.address],
-            "shards": [[ref.segment, ref.address, ref.source] for ref in inputs],
+            "shards": [[ref.segment, ref.address, source] for ref, source in given],
         }
         return self.product(path, "mix", body["config"] | {"seed": self.recipe.seed}, (tokenizer, *inputs), body)
 

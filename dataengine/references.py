@@ -161,18 +161,23 @@ def _check_twice(document: Document, parts: Parts) -> None:
 
 
 def _check_weights(document: Document, parts: Parts, name: str, mix: MixConfig) -> None:
-    """Weights go by the lane a document was born in; one that cannot reach the mix would be a hole in it."""
-    born = births(parts, mix.sources)
+    """Weights go by the lane a document was born in, or comes from; one that cannot reach the mix would be a hole."""
+    born = births(parts, mix.sources) if mix.by == "source" else list(mix.sources)
     if born is None:
         return
     for field in ("weights", "max_epochs"):
         for source in getattr(mix, field):
             if source not in born:
-                takes = any(draft.sources for draft in parts.lanes.get(source, ())[:1])
-                why = "takes its documents from other lanes" if takes else "is no lane whose documents reach this mix"
+                if mix.by == "lane":
+                    why, expected = "is no lane of this mix", "a lane that `from` names"
+                else:
+                    takes = any(draft.sources for draft in parts.lanes.get(source, ())[:1])
+                    why = "takes its documents from other lanes" if takes else (
+                        "is no lane whose documents reach this mix")
+                    expected = "the lane they were read in"
+                write = 'by = "lane"' if source in mix.sources else words.did_you_mean(source, born)
                 document.report(("mix", name, field, source), f"{words.toml(source)} {why}",
-                                f"the lane they were read in: {words.one_of(born)}", words.did_you_mean(source, born),
-                                at_key=True)
+                                f"{expected}: {words.one_of(born)}", write, at_key=True)
     if mix.weights and not any(mix.weights.get(source) for source in born):
         document.report(("mix", name, "weights"), "no source of this mix has a weight above zero", words.one_of(born))
 

@@ -115,8 +115,11 @@ class MixConfig(TableConfig):
     """Lanes whose documents are mixed."""
     tokens: Count | None = None
     """Budget in tokens; left out, everything is used as often as the weights allow."""
+    by: Literal["source", "lane"] = "source"
+    """What a source is: the lane that documents were born in, or the lane of `from` that gives them, such as the best
+    tenth of another lane. Of lanes that share documents each gives its own."""
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field({})
-    """Share of each source, by the lane its documents were born in; need not add up to 1. Empty means by size."""
+    """Share of each source; need not add up to 1. Empty means by size."""
     max_epochs: dict[str, Annotated[float, Field(gt=0)]] = Field({})
     """How often a source may be repeated at most; 1 where nothing is said."""
     heldout: float = Field(0.02, ge=0, lt=1)
