@@ -19,6 +19,7 @@ BEYOND = {  # what is wrong between tables, in names of files, or in a text that
     "mix_without_tokenizer", "tokenizer_two_ways", "tokenizer_from_nothing", "neither_reads_nor_takes",
     "read_not_first", "secrets", "train_in_a_circle",
     "train_model_file", "train_of_another_shape", "train_wrong", "weights_out_of_reach", "weights_all_zero",
+    "weights_by_lane",
     "variables", "extends_outside", "extends_missing", "extends_address", "extends_in_a_circle", "extends_broken_base",
     "extends_wrong_values", "profile_unknown", "variable_of_wrong_type", "deep", "deep_dotted",
     "profile_wrong", "profile_not_chosen", "dotted_keys",
