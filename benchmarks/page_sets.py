@@ -2,8 +2,8 @@
 
 Each reader takes the folder of a checkout:
 
-- WCXB (github.com/Murrough-Foley/web-content-extraction-benchmark, CC-BY-4.0): its development split, 1,497 pages of
-  2025 of seven kinds, each with its whole main content.
+- WCXB (github.com/Murrough-Foley/web-content-extraction-benchmark, CC-BY-4.0): both splits, 2,008 pages of 2025 of
+  seven kinds, each with its whole main content.
 - fundus (github.com/flairNLP/fundus, MIT): pages in its tests, a few for each of some 140 publishers in a dozen
   languages, with the paragraphs that its parser for that publisher finds.
 - fundus-evaluation (github.com/dobbersc/fundus-evaluation, MIT): 80 pages of 16 publishers, annotated by hand.
@@ -24,8 +24,8 @@ ARTICLES = ("article", "documentation")
 
 def wcxb(folder: Path) -> Iterator[Example]:
     kinds = json.loads((folder / "metadata.json").read_text())["files"]
-    for file in sorted((folder / "dev/ground-truth").glob("*.json")):
-        said, html = json.loads(file.read_text()), folder / f"dev/html/{file.stem}.html.gz"
+    for file in sorted([*(folder / "dev/ground-truth").glob("*.json"), *(folder / "test/ground-truth").glob("*.json")]):
+        said, html = json.loads(file.read_text()), file.parents[1] / f"html/{file.stem}.html.gz"
         known = said["ground_truth"]
         if html.is_file() and known.get("main_content"):
             yield Example(
