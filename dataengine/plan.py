@@ -77,7 +77,10 @@ class _Planner:
         return Plan(self.recipe, self.out, tuple(self.segments))
 
     def problem(self, path: str, found: str, expected: str = "", write: str = "", *, show_line: bool = True) -> None:
-        self.problems.append(self.recipe.problem(path, found, expected, write, show_line=show_line))
+        """Note what is wrong, once: the block of a gather or prune is looked at as it decides and as it is applied."""
+        problem = self.recipe.problem(path, found, expected, write, show_line=show_line)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def add(
         self,
@@ -273,6 +276,7 @@ class _Planner:
             adds = {name: "int64"} if (name := stage.count(block.config)) else {}
             if name in columns:
                 self.problem(f"{path}.count", f'the lane has a column "{name}" already', "a name of its own")
+                adds = {}  # nor is anything said of its type
         after = {name: kind for name, kind in columns.items() if name not in stage.uses_up(block.config)}
         for column, kind in adds.items():
             if shards.hidden(column):

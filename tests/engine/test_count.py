@@ -79,3 +79,11 @@ def test_a_count_under_a_name_that_is_taken_or_none_is_a_mistake_in_words(tmp_pa
         '"copies"', f'"{count}"'))
     done = dataengine("check", tmp_path / "r.toml", cwd=tmp_path)
     assert done.returncode == 2 and found in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_mistake_in_a_dedup_is_said_once_though_its_block_is_looked_at_twice(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "a"}])
+    for field in ('count = "text"', 'keep = "best"\ncolumn = "score"'):
+        (tmp_path / "r.toml").write_text(f'name = "r"\n{READ}[[data.web]]\nstage = "dedup.exact"\n{field}\n')
+        done = dataengine("check", tmp_path / "r.toml", cwd=tmp_path)
+        assert done.returncode == 2 and "1 problem found" in done.stderr, done.stderr
