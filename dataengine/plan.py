@@ -407,13 +407,15 @@ def _begins_segment(
     """Whether what the steps before this block made must be stored before it.
 
     A prune needs a whole lane, stored; a gather stored or read again: what stands before it may be other gathers, whose
-    decisions are known by then, and a reader of what is cheap to read again. An expand makes other rows of those before
-    it, and a map that replaces a column takes from those before it what they read: a later plan could not go on from
-    there. Where no filter stands before such a map nothing is lost, and nothing is stored: text is not kept that a
-    scrub at the head of a lane is to remove.
+    decisions are known by then, and a reader of what is cheap to read again; but not what they count, where it reads
+    that. An expand makes other rows of those before it, and a map that replaces a column takes from those before it
+    what they read: a later plan could not go on from there. Where no filter stands before such a map nothing is lost,
+    and nothing is stored: text is not kept that a scrub at the head of a lane is to remove.
     """
     if block.stage.kind == "gather":
-        return not all(before.stage.kind == "gather" or plan_splits.cheap_again(before, shares) for before in fused)
+        counted = {before.stage.count(before.config) for before in fused if before.stage.kind == "gather"}
+        return bool(counted.intersection(block.stage.reads(block.config))) or not all(
+            before.stage.kind == "gather" or plan_splits.cheap_again(before, shares) for before in fused)
     if not fused or block.stage.kind in ("prune", "expand"):
         return bool(fused)
     there = set(columns).union(*(before.stage.adds(before.config) for before in fused))

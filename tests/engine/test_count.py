@@ -47,6 +47,19 @@ def test_two_dedups_in_a_row_count_in_columns_of_their_own_and_a_filter_parts_by
     assert [(row["copies"], row["spellings"]) for row in rows(plan, "web.0-3")] == [(3, 2)]
 
 
+def test_a_dedup_may_keep_what_the_one_before_it_counted_most_of(tmp_path: Path) -> None:
+    texts = ["one two three four five six seven eight nine ten eleven"] + [
+        "one two three four five six seven eight nine ten eleven twelve"] * 2
+    recipe = READ + COUNTED.format(stage="dedup.exact", more="") + """
+        [[data.web]]
+        stage = "dedup.minhash"
+        keep = "best"
+        column = "copies"
+        """
+    plan = ran(tmp_path, recipe, {"a.jsonl": [{"text": text} for text in texts]})
+    assert [row["text"] for row in rows(plan, "web.2")] == texts[1:2]
+
+
 def test_a_changed_count_decides_again_but_sketches_and_matches_nothing_anew(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "a.jsonl", [{"text": text} for text in edited_families(100, seed=3)])
     for count, remade in (("copies", None), ("doubles", {"web.1.cluster", "web.0-1"})):
