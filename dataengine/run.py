@@ -41,7 +41,7 @@ TRIES = 3
 """How often a task may be lost at a place where no record can be blamed."""
 CAREFUL_BATCHES = 4
 """When so many batches of a task had to be worked on row by row, the rest of them are too."""
-TRACED = frozenset({"rows", "sketch"})
+TRACED = frozenset({"rows", "sketch", "units", "smaller"})
 """Kinds of task that work record by record, so that the one which kills a worker can be found."""
 UNLIMITED = frozenset({"train", "classifier", "tokenizer"})
 """Kinds of task that work on a whole, not record by record: no deadline for a record, no cap on memory."""

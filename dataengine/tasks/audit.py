@@ -21,9 +21,8 @@ import xxhash
 
 from dataengine import content, shards
 from dataengine import stage as stages
-from dataengine.errors import DataEngineError
 from dataengine.shards import AUDITED, PLACE, PLACES
-from dataengine.tasks import PROCESSING, READING, Job
+from dataengine.tasks import PROCESSING, READING, Job, poison
 from dataengine.tasks.columns import FusedStep, layouts, set_column, visible, with_columns, with_copies
 from dataengine.tasks.fused import CHILD_BITS, Cursor, Outcome, apply_expand, apply_map, broken_rules, nothing
 from dataengine.tasks.head import BATCH_BYTES, BATCH_ROWS, Portion, merged, placed
@@ -61,7 +60,7 @@ class Audit:
     def follow(self, portion: Portion, outcome: Outcome) -> None:
         """Add the sample of a portion to its outcome. Copies known to kill are left out; with a probe, all others."""
         number, children = self.cursor.batch, CHILD_BITS if self.steps[0].stage.kind == "expand" else 0
-        careful = {number, -1} & set(self.job.careful) or self.job.probe
+        careful = poison.careful(self.job, number) or self.job.probe
         copies, went = self.healthy(portion.copies, number), self.dropped(outcome)
         ends = [shards.conform(with_no_rule(self.chosen(batch)), self.schemas[-1]) for batch in outcome.kept]
         if not careful:
@@ -77,7 +76,6 @@ class Audit:
                     row = batch.slice(place, 1)
                     at = int(np.searchsorted(places, row.column(PLACE)[0].as_py() >> children))
                     ends.append(self.through(none, {index: row}, at))
-        stages.watch_rows(None)
         outcome.audited += [labelled(batch) for batch in ends if batch.num_rows]
 
     def chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -90,10 +88,8 @@ class Audit:
         """The incoming copies of a portion that may be worked on."""
         if copies is None:
             return shards.conform(pa.RecordBatch.from_pylist([], self.schemas[0]), self.schemas[0])
-        probed = self.job.probe[1] if self.job.probe else None
-        rows = [row for row in range(copies.num_rows)
-                if probed in (None, row) and f"{number}:{row}" not in self.job.poison]
-        return shards.conform(copies.take(pa.array(rows, pa.int64())), self.schemas[0])
+        rows, _ = poison.sifted(self.job, number, np.arange(copies.num_rows))
+        return shards.conform(copies.take(pa.array(rows)), self.schemas[0])
 
     def dropped(self, outcome: Outcome) -> dict[int, pa.RecordBatch]:
         """Number of a filter -> copies of the sample's rows that it dropped, with all of its rules that they break."""
@@ -122,27 +118,26 @@ class Audit:
         return copies
 
     def past(self, copies: pa.RecordBatch, step: FusedStep, at: int | None) -> pa.RecordBatch:
-        """The copies behind one step. If the stage raises, halves are tried; the copy at fault leaves the sample."""
-        if at is None:
-            stages.watch_rows(None)
-            self.cursor.report(PROCESSING)
-        else:
-            stages.watch_rows(self.cursor)
-            self.cursor.begin(np.full(copies.num_rows, self.cursor.base + at))
-        try:
+        """The copies behind one step. A copy on which the stage raises leaves the sample."""
+
+        def work(part: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
+            if at is None:
+                self.cursor.report(PROCESSING)
+            else:
+                stages.watch_rows(self.cursor)
+                self.cursor.begin(np.full(len(rows), self.cursor.base + at))
             if step.stage.kind == "filter":
-                measures = dict(step.stage.function(visible(copies), step.config))
-                return judged(with_columns(with_copies(copies, step), measures, step), step)
+                measures = dict(step.stage.function(visible(part), step.config))
+                return judged(with_columns(with_copies(part, step), measures, step), step)
             apply = apply_map if step.stage.kind == "map" else apply_expand
-            return apply(copies, np.arange(copies.num_rows), step, nothing(self.steps), step.index)[0]
-        except DataEngineError:
-            raise
-        except Exception:  # a stage is anyone's code
-            if copies.num_rows == 1:
-                return shards.conform(copies.slice(0, 0), self.schemas[step.index + 1])
-            middle = copies.num_rows // 2
-            halves = (self.past(half, step, at) for half in (copies.slice(0, middle), copies.slice(middle)))
-            return merged([shards.conform(half, self.schemas[step.index + 1]) for half in halves])
+            return apply(part, np.arange(len(rows)), step, nothing(self.steps), step.index)[0]
+
+        schema = self.schemas[step.index + 1]
+        found = [
+            shards.conform(copies.slice(0, 0) if isinstance(part, poison.Fault) else part, schema)
+            for part, *_ in poison.halved(copies, np.arange(copies.num_rows), work)
+        ]
+        return merged(found)
 
 
 def with_no_rule(batch: pa.RecordBatch) -> pa.RecordBatch:

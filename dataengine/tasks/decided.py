@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dataengine.tasks import Job
+from dataengine.tasks import Job, refusals
 
 COUNTS, COUNT_RANGES = "counts.npy", "count_ranges.npy"
 """In a cluster's folder, where counts are asked for: row and count of those that stay for others, shard after shard."""
-REFUSED = "refused.json"
-"""In a sketch's folder, where something could not be sketched: ``reads`` and ``rows``."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,7 @@ def decisions(job: Job) -> list[Decided]:
 
 def _decided(cluster: Path, sketch: Path, shard: int) -> Decided:
     columns = rows_of(cluster, shard)
-    refused = {int(row): (reason, detail) for row, (reason, detail) in refusals(sketch)["rows"].items()}
-    return Decided(columns.pop("row").to_numpy(), columns, refused, counts_of(cluster, shard))
+    return Decided(columns.pop("row").to_numpy(), columns, refusals.rows_of(sketch), counts_of(cluster, shard))
 
 
 def rows_of(cluster: Path, shard: int) -> dict[str, pa.Array]:
@@ -73,17 +69,7 @@ def _range(path: Path, shard: int) -> tuple[int, int]:
     return int(ranges[shard]), int(ranges[shard + 1])
 
 
-def refusals(sketch: Path) -> dict[str, dict]:
-    """What could not be sketched: ``reads``, number of a read -> reason for which the reader died there, and ``rows``,
-    number of a row -> [reason, detail].
-    """
-    try:
-        return json.loads((sketch / REFUSED).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"reads": {}, "rows": {}}
-
-
 def reader_deaths(job: Job) -> dict[str, str]:
     """Where the reader is known to die: whoever reads the split again refuses the same, or rows had other numbers."""
     sketches = job.body.get("sketches", ())
-    return refusals(job.folder(sketches[0]))["reads"] if sketches else {}
+    return refusals.reads_of(job.folder(sketches[0])) if sketches else {}

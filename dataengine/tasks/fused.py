@@ -1,6 +1,6 @@
 """What fused stages make of one batch: every row kept, dropped or quarantined, and counted.
 
-Nothing is written here. A stage that raises is caught, and halves of the batch are tried down to the row at fault.
+Nothing is written here. A stage that raises is caught, and the row at fault is found (`tasks.poison`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import xxhash
 
 from dataengine import shards
 from dataengine import stage as stages
-from dataengine.errors import DataEngineError, StageError
+from dataengine.errors import StageError
 from dataengine.shards import PLACE, PLACES, Account, content_bytes
 from dataengine.stage import BASE_COLUMNS, Refused, StageConfig
-from dataengine.tasks import PROCESSING, READING
+from dataengine.tasks import PROCESSING, READING, poison
 from dataengine.tasks.columns import FusedStep, constant, set_column, visible, with_columns, with_copies
 from dataengine.tasks.decided import Decided
 from dataengine.tasks.pruned import pruned
@@ -35,11 +35,8 @@ QUARANTINE_COLUMNS = BASE_COLUMNS | {
 DROP_COLUMNS = {"step": "string", "stage": "string", "reason": "string"}
 RAW_BYTES = 16 << 10
 """How much of a quarantined record's text is kept for the eye; the whole of it is at its origin."""
-KILLED = "it killed or stalled its worker"
 CHILD_BITS = 32
 """The place of a parent's n-th child is ``parent's place << 32 | n``."""
-FAILING_BATCH = 8
-"""A stage that raises on each row of a batch of at least so many is broken; fewer may be bad luck with the data."""
 
 
 @dataclass
@@ -112,15 +109,12 @@ class Cursor:
 def broken_stage(result: Outcome) -> None:
     """Raise StageError if a stage raised on every row it saw of a batch: then it is the stage, not the data."""
     for account in result.accounts:
-        if account.rows_in >= FAILING_BATCH and account.quarantined.get("error", 0) == account.rows_in:
+        if account.rows_in >= poison.FAILING_BATCH and account.quarantined.get("error", 0) == account.rows_in:
             detail = next(
                 batch["detail"][0].as_py() for batch in result.quarantined if batch["step"][0].as_py() == account.step
             )
-            raise StageError(
-                f"raised on every row: {detail}",
-                where=f"step {account.step} ({account.stage})",
-                expected="an answer for each row, or a declared reason to refuse it",
-            )
+            expected = "an answer for each row, or a declared reason to refuse it"
+            raise poison.broken(account.step, account.stage, detail, expected)
 
 
 def refuse(refused: list[tuple[int, Refused]], reader: FusedStep, outcome: Outcome) -> None:
@@ -149,31 +143,25 @@ def refuse(refused: list[tuple[int, Refused]], reader: FusedStep, outcome: Outco
 
 
 def attempt(batch: pa.RecordBatch, rows: np.ndarray, steps: list[FusedStep], todo: int, cursor: Cursor) -> Outcome:
-    """The outcome of a batch. If a stage raises, its halves are tried, down to the one record that is at fault."""
-    outcome = Outcome([step.account() for step in steps])
-    try:
-        through(batch, rows, steps, todo, outcome, cursor)
-        return outcome
-    except DataEngineError:
-        raise
-    except MemoryError as error:
-        fault, reason = error, "out_of_memory"
-    except Exception as error:  # a stage is anyone's code, and one record must not end the run
-        fault, reason = error, "error"
-    finally:
-        stages.watch_rows(None)
-    if batch.num_rows == 1:
-        row = outcome.working if outcome.working is not None and outcome.working.num_rows == 1 else batch
-        return blamed(row, steps, todo, outcome.running, reason, fault)
-    middle = batch.num_rows // 2
-    both = Outcome([step.account() for step in steps])
-    both.add(attempt(batch.slice(0, middle), rows[:middle], steps, todo, cursor))
-    both.add(attempt(batch.slice(middle), rows[middle:], steps, todo, cursor))
-    return both
+    """The outcome of a batch. The one record on which a stage raises is quarantined at that stage's step."""
+    found = tried = nothing(steps)
+
+    def work(part: pa.RecordBatch, numbers: np.ndarray) -> Outcome:
+        nonlocal tried
+        tried = nothing(steps)
+        through(part, numbers, steps, todo, tried, cursor)
+        return tried
+
+    for outcome, part, _ in poison.halved(batch, rows, work):
+        if isinstance(outcome, poison.Fault):
+            row = tried.working if tried.working is not None and tried.working.num_rows == 1 else part
+            outcome = blamed(row, steps, todo, tried.running, outcome)
+        found.add(outcome)
+    return found
 
 
 def blamed(
-    batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: int, reason: str, fault: BaseException
+    batch: pa.RecordBatch, steps: list[FusedStep], todo: int, failing: int, fault: poison.Fault
 ) -> Outcome:
     """The outcome of one row, as it came to the step that raised: it went well before, and is quarantined there."""
     outcome = Outcome([step.account() for step in steps])
@@ -183,7 +171,7 @@ def blamed(
         account.rows_in, account.rows_kept, account.bytes_in, account.bytes_out = 1, 1, size, size
     outcome.accounts[failing].rows_in = 1
     outcome.accounts[failing].bytes_in = size
-    quarantine(batch, steps[failing], [reason], f"{type(fault).__name__}: {fault}"[:2000], outcome, failing)
+    quarantine(batch, steps[failing], [fault.reason], fault.detail, outcome, failing)
     return outcome
 
 
@@ -249,8 +237,14 @@ def apply_filter(
 def apply_prune(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, outcome: Outcome, index: int
 ) -> tuple[pa.RecordBatch, np.ndarray]:
-    """The cuts of this shard made, measured, and judged as a filter's measurements are."""
+    """The cuts of this shard made, measured, and judged as a filter's measurements are. Rows whose parts could not be
+    found are quarantined.
+    """
     assert step.cuts is not None, "a prune's segment is planned with its cuts task"
+    if step.cuts.refused:
+        batch, rows = without_refused(batch, rows, step, step.cuts.refused, outcome, index)
+        if not batch.num_rows:
+            return batch, rows
     after = with_columns(batch, pruned(batch, rows, step.stage, step.config, step.cuts), step)
     return judged(batch, after, rows, step, outcome, index)
 
@@ -362,7 +356,7 @@ def without_refused(
     batch: pa.RecordBatch, rows: np.ndarray, step: FusedStep, refused: Mapping[int, tuple[str, str]], outcome: Outcome,
     index: int,
 ) -> tuple[pa.RecordBatch, np.ndarray]:
-    """Rows that could not be sketched are quarantined."""
+    """The rows but for those that a gather's or a prune's stage gave no answer about, which are quarantined."""
     sick = np.array([row in refused for row in rows.tolist()], bool)
     for place in np.flatnonzero(sick).tolist():
         reason, detail = refused[int(rows[place])]

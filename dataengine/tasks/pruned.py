@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from dataengine.kernels.buffers import text_array, utf8
 from dataengine.kernels.without import apart, joined, without
 from dataengine.prune import BYTES, SPANS, SPANS_TYPE
 from dataengine.stage import Stage, StageConfig
-from dataengine.tasks import Job
+from dataengine.tasks import Job, refusals
 from dataengine.tasks.ids import id_texts
-from dataengine.tasks.unit_files import ID_BYTES, section, whereabouts
+from dataengine.tasks.unit_files import ID_BYTES, section, whereabouts, withdrawn
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Cuts:
     """uint8, shape (m, 16): id of the document with the copy that stays."""
     counted: np.ndarray
     """int64: the row of every part that goes, in order; parts that touch are one cut, but count each."""
+    refused: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    """Rows whose parts could not be found -> reason and detail."""
 
     def of(self, rows: np.ndarray) -> Cuts:
         """Those of some rows, given in ascending order, as rows 0, 1, ... of them."""
@@ -49,12 +52,17 @@ class Cuts:
 
 
 def load_cuts(job: Job) -> Cuts:
-    """The decisions for this shard, of all rounds."""
+    """The decisions for this shard, of all rounds.
+
+    What was to go for a row that a later round refused stays: else it would be gone from the lane.
+    """
     shard, named = job.body["shard"], job.folder(job.body["rounds"][0]["units"])
     ids = np.load(named / "id.npy", mmap_mode="r", allow_pickle=False)
-    parts = []
+    parts, refused = [], {}
+    missing = withdrawn(job.folder(job.body["rounds"][-1]["cuts"]))
     for places in job.body["rounds"]:
         folder, found = job.folder(places["units"]), job.folder(places["cuts"])
+        refused |= refusals.rows_of(folder)
         row, start, end = whereabouts(folder)
         unit = section(found, "unit", shard, np.uint32)
         kept_in = section(found, "kept_in", shard, np.uint8, ID_BYTES)
@@ -67,11 +75,19 @@ def load_cuts(job: Job) -> Cuts:
             gone = unit[place] == local[:, 1]
             of_local = np.where(gone[:, None], kept_in[place], of_local)
         unit, kept_in = np.concatenate([unit, local[:, 0]]), np.concatenate([kept_in, of_local])
+        if len(missing):
+            goes = ~np.isin(names(kept_in), names(missing))
+            unit, kept_in = unit[goes], kept_in[goes]
         parts.append((row[unit].astype(np.int64), start[unit].astype(np.int64), end[unit].astype(np.int64), kept_in))
     rows, starts, ends, kept_in = (np.concatenate(values) for values in zip(*parts, strict=True))
     order = np.lexsort((ends, starts, rows))
     return Cuts(*apart(rows[order], starts[order], ends[order], np.ascontiguousarray(kept_in[order])),
-                np.sort(rows))
+                np.sort(rows), refused)
+
+
+def names(ids: np.ndarray) -> np.ndarray:
+    """Ids, uint8 (n, 16), as values that can be compared."""
+    return np.ascontiguousarray(ids).view(f"S{ID_BYTES}").ravel()
 
 
 def pruned(

@@ -18,9 +18,9 @@ import numpy as np
 
 from dataengine import shards
 from dataengine.kernels.meet import Buckets, buckets
-from dataengine.tasks import Job, blank
+from dataengine.tasks import Job, blank, refusals
 from dataengine.tasks.gather import SHARD_BITS, range_of
-from dataengine.tasks.unit_files import ID_BYTES
+from dataengine.tasks.unit_files import ID_BYTES, WITHDRAWN
 from dataengine.tasks.units import stage_of
 
 ENTRY_BYTES = 100
@@ -122,7 +122,8 @@ def save(staging: Path, name: str, units: np.ndarray, shards_there: int) -> None
 
 def cuts(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Manifest:
     """What all ranges have found, by shard: ``unit.bin`` (uint32) and ``kept_in.bin`` (16 bytes each) with
-    ``unit_ranges.npy`` and ``kept_in_ranges.npy`` (shards + 1); ``again.bin`` and its ranges where there are any.
+    ``unit_ranges.npy`` and ``kept_in_ranges.npy`` (shards + 1); ``again.bin`` and its ranges where there are any;
+    of the second round also the ids of rows that it refused, for which others may have lost parts in the first.
     """
     folders = [job.folder(place) for place in job.body["repeats"]]
     names = {"unit": "unit", "kept_in": "unit"} | ({"again": "again"} if job.body["divides"] else {})
@@ -139,4 +140,18 @@ def cuts(job: Job, staging: Path, at: Callable[[int, int], None]) -> shards.Mani
                 allow_pickle=False)
         manifest.figures[{"unit": "repeated", "kept_in": "repeated", "again": "looked_at_again"}[name]] = float(
             sizes.sum())
+    if len(gone := withdrawn(job)):
+        np.save(staging / WITHDRAWN, gone, allow_pickle=False)
     return manifest
+
+
+def withdrawn(job: Job) -> np.ndarray:
+    """uint8 (n, 16): the ids of the rows that were refused in the second round. One refused in the first has no parts,
+    so that nothing went for it.
+    """
+    found = [np.empty((0, ID_BYTES), np.uint8)]
+    for asked, named in zip(job.body["units"], job.body["named"], strict=True):
+        if asked != named and (rows := refusals.rows_of(job.folder(asked))):
+            ids = np.load(job.folder(named) / "id.npy", mmap_mode="r", allow_pickle=False)
+            found.append(ids[sorted(rows)])
+    return np.concatenate(found)

@@ -22,13 +22,12 @@ from dataengine import shards
 from dataengine import stage as stages
 from dataengine.shards import PLACE, PLACES, ShardWriter, content_bytes, hidden
 from dataengine.stage import BASE_COLUMNS
-from dataengine.tasks import WRITING, Job, blank, stored
+from dataengine.tasks import WRITING, Job, blank, poison, stored
 from dataengine.tasks.audit import AUDIT_COLUMNS, Audit
 from dataengine.tasks.columns import FusedStep, layouts
 from dataengine.tasks.decided import decisions, reader_deaths
 from dataengine.tasks.fused import (
     DROP_COLUMNS,
-    KILLED,
     QUARANTINE_COLUMNS,
     Cursor,
     Outcome,
@@ -88,18 +87,13 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
     """All steps over one batch, without the records known to be poison (with a probe, over the probed row only)."""
     first = steps[0]
     todo = job.stored[2] if job.stored else int(first.stage.kind == "read")
-    chosen = np.arange(batch.num_rows)
-    if job.probe:
-        chosen = chosen[job.probe[1] : job.probe[1] + 1]
-    known = job.poison and {row: job.poison.get(f"{cursor.batch}:{row}") for row in chosen.tolist()}
-    poison = {row: reason for row, reason in known.items() if reason is not None}
-    healthy = np.array([row for row in chosen.tolist() if row not in poison], dtype=np.int64) if poison else chosen
-    if poison:
-        sick = batch.take(pa.array(sorted(poison)))
+    healthy, killers = poison.sifted(job, cursor.batch, np.arange(batch.num_rows))
+    if killers:
+        sick = batch.take(pa.array(list(killers)))
         lost = Outcome([step.account() for step in steps])
-        lost.accounts[0].rows_in += len(poison)
+        lost.accounts[0].rows_in += len(killers)
         lost.accounts[0].bytes_in += content_bytes(sick)
-        quarantine(sick, first, [poison[row] for row in sorted(poison)], KILLED, lost, 0)
+        quarantine(sick, first, list(killers.values()), poison.KILLED, lost, 0)
         scrub(lost, steps)
         outcome.add(lost)
     if len(healthy) < batch.num_rows:
@@ -111,10 +105,9 @@ def process(batch: pa.RecordBatch, steps: list[FusedStep], job: Job, outcome: Ou
         account.bytes_in += size
         account.bytes_out += size
     result = Outcome([step.account() for step in steps])
-    size = 1 if cursor.batch in job.careful or -1 in job.careful else batch.num_rows
-    for begin in range(0, batch.num_rows, max(size, 1)):
-        part = slice(begin, begin + size)
-        result.add(attempt(batch.slice(begin, size), cursor.base + healthy[part], steps, todo, cursor))
+    for part in poison.strides(job, cursor.batch, batch.num_rows):
+        own = batch.slice(part.start, part.stop - part.start)
+        result.add(attempt(own, cursor.base + healthy[part], steps, todo, cursor))
     scrub(result, steps)
     broken_stage(result)
     outcome.add(result)
@@ -150,13 +143,18 @@ def warm_up(steps: list[FusedStep], columns: Mapping[str, str]) -> None:
 
     Whatever a stage makes of this row is thrown away, errors too: they come again with a real row, or never.
     """
-    columns = BASE_COLUMNS | columns
-    row = {name: WARM_VALUES.get(kind) for name, kind in columns.items()}
-    batch = pa.RecordBatch.from_pylist([row], shards.arrow_schema(columns))
+    batch = harmless(columns)
     identities("lane", batch.column("origin"), batch.column("id"))
     for step in steps:
         with contextlib.suppress(Exception):
             step.stage.function(batch, step.config)
+
+
+def harmless(columns: Mapping[str, str]) -> pa.RecordBatch:
+    """One row on which no stage should stumble."""
+    columns = BASE_COLUMNS | columns
+    row = {name: WARM_VALUES.get(kind) for name, kind in columns.items()}
+    return pa.RecordBatch.from_pylist([row], shards.arrow_schema(columns))
 
 
 WARM_VALUES = {

@@ -8,6 +8,8 @@ import numpy as np
 
 ID_BYTES = 16
 """Of a document's id, 32 hex digits."""
+WITHDRAWN = "withdrawn.npy"
+"""In the folder of the last ``cuts`` task, where there are such rows."""
 
 
 def whereabouts(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -15,6 +17,12 @@ def whereabouts(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     row, start, end = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                        for name in ("row", "start", "end"))
     return row, start, end
+
+
+def withdrawn(folder: Path) -> np.ndarray:
+    """uint8 (n, 16): of the lane, the ids of rows that the last round refused, as its ``cuts`` task has found them."""
+    path = folder / WITHDRAWN
+    return np.load(path, allow_pickle=False) if path.exists() else np.empty((0, ID_BYTES), np.uint8)
 
 
 def section(folder: Path, name: str, shard: int, kind: type, width: int = 1) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,17 @@ def _through(batch: pa.RecordBatch, step: FusedStep, outcome: Outcome) -> Outcom
     for batches in (outcome.kept, outcome.dropped, outcome.quarantined):
         batches[:] = map(visible, batches)
     return outcome
+
+
+def failing(case: Case, identity: str) -> FusedStep:
+    """The case's step, with a stage that raises whenever it sees the row with this id."""
+
+    def function(batch: pa.RecordBatch, config: Any) -> Any:
+        if identity in batch["id"].to_pylist():
+            raise ValueError("no good")
+        return case.stage.function(batch, config)
+
+    return FusedStep("test.0", "test", replace(case.stage, function=function), case.config)
 
 
 def rows_of(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:

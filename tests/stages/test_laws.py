@@ -5,14 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from dataengine import stage
 from dataengine.prune import Units
 from dataengine.stage import Sketch, canonical
+from dataengine.tasks import Job
+from dataengine.tasks.asked import answers
+from dataengine.tasks.columns import visible
+from dataengine.tasks.fused import Cursor, attempt
+from dataengine.tasks.head import placed
 from tests.stages import laws
 
 BUILTIN = sorted(stage.builtin_names())
@@ -120,6 +127,45 @@ def test_the_parts_of_a_row_are_those_of_its_fixture_and_do_not_depend_on_the_ro
             if "parts" in case.expected:
                 found = [[*span] for span in zip(own.starts.tolist(), own.ends.tolist(), strict=True)]
                 assert found == case.expected["parts"], case.row
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_a_row_on_which_a_stage_raises_is_quarantined_and_all_others_are_as_if_it_were_not_there(name: str) -> None:
+    rng = random.Random(name)
+    for group in by_config(name):
+        whole = laws.batch_of(group * 3)
+        bad = rng.randrange(whole.num_rows)
+        others = np.delete(np.arange(whole.num_rows), bad)
+        expected = laws.rows_of(laws.apply(group[0], whole.take(pa.array(others))))
+        step = laws.failing(group[0], whole["id"][bad].as_py())
+        cursor = Cursor(lambda batch, row: None)
+        outcome = attempt(placed(whole, 0), np.arange(whole.num_rows), [step], 0, cursor)
+        for batches in (outcome.kept, outcome.dropped, outcome.quarantined):
+            batches[:] = map(visible, batches)
+        found = laws.rows_of(outcome)
+        (error,) = [row for row in found["quarantined"] if row["reason"] == "error"]
+        assert (error["id"], error["detail"]) == (whole["id"][bad].as_py(), "ValueError: no good")
+        found["quarantined"].remove(error)
+        assert found == expected
+        outcome.accounts[0].check()
+
+
+@pytest.mark.parametrize("name", GATHERS + PRUNES)
+def test_a_row_about_which_there_is_no_answer_is_refused_and_all_others_are_asked_about(name: str) -> None:
+    rng = random.Random(name)
+    job = Job(Path(), "", "", "", [], {})
+    for group in by_config(name):
+        whole = laws.batch_of(group * 3)
+        bad, rows = rng.randrange(whole.num_rows), np.arange(whole.num_rows)
+        step, refused = laws.failing(group[0], whole["id"][bad].as_py()), {}
+        asked = answers(whole, rows, job, step, Cursor(lambda batch, row: None), refused,
+                        lambda part, _, step=step: step.stage.function(part, step.config))
+        found = list(asked)
+        assert refused == {bad: ("error", "ValueError: no good")}
+        assert [number for _, own in found for number in own.tolist()] == np.delete(rows, bad).tolist()
+        for answer, own in found:
+            alone = group[0].stage.function(whole.take(pa.array(own)), group[0].config)
+            assert repr(plain(answer)) == repr(plain(alone))
 
 
 @pytest.mark.parametrize("name", FIXED)
