@@ -201,7 +201,8 @@ class RunConfig(TableConfig):
     memory_per_worker: Size = Field("2GB", validate_default=True)  # type: ignore[assignment]
     """Most memory of one process."""
     record_deadline: float = Field(20.0, gt=0)
-    """Seconds of CPU that one record may take before it is quarantined."""
+    """Seconds of CPU that one record may take before it is quarantined; compiling what is run for the first time is not
+    counted."""
     max_quarantined: Share = 0.05
     """Largest share of quarantined rows; beyond it the run ends with exit code 3."""
     split_bytes: Size = Field("32MB", validate_default=True)  # type: ignore[assignment]

@@ -22,6 +22,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from dataengine.compiling import watch_compiling
 from dataengine.threads import die_with_parent
 
 CURSOR = struct.Struct("<qqq")
@@ -46,14 +47,31 @@ def main(run: str, answers: str, cursor: str, memory: str, parent: int = 0) -> N
         mmap.mmap(file.fileno(), CURSOR.size) as place,
         os.fdopen(int(answers), "w") as reply,
     ):
+        at = Place(place)
+        watch_compiling(at.compiling)
         while True:
             task = tasks.get()
-            number = task.pop("number")
-            answer = {"number": number} | do(
-                Path(run), task, lambda batch, row, n=number: CURSOR.pack_into(place, 0, n, batch, row)
-            )
+            at.number = number = task.pop("number")
+            answer = {"number": number} | do(Path(run), task, at)
             reply.write(json.dumps(answer) + "\n")
             reply.flush()
+
+
+class Place:
+    """Where the worker is, written to a file that the driver reads."""
+
+    def __init__(self, file: mmap.mmap) -> None:
+        self.file, self.number, self.batch, self.row = file, 0, 0, 0
+
+    def __call__(self, batch: int, row: int) -> None:
+        self.batch, self.row = batch, row
+        CURSOR.pack_into(self.file, 0, self.number, batch, row)
+
+    def compiling(self, begun: bool) -> None:
+        """A loop is compiled where the worker is, and no clock runs; or that has ended, and the clock starts anew."""
+        from dataengine.tasks import STARTING
+
+        CURSOR.pack_into(self.file, 0, self.number, self.batch, STARTING if begun else self.row)
 
 
 def listen(tasks: queue.SimpleQueue[dict[str, Any]]) -> None:
@@ -63,7 +81,7 @@ def listen(tasks: queue.SimpleQueue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
-def do(run: Path, task: dict[str, Any], at: Any) -> dict[str, Any]:
+def do(run: Path, task: dict[str, Any], at: Place) -> dict[str, Any]:
     """Do one task; the answer says what came of it, in words for the driver."""
     from dataclasses import asdict
 

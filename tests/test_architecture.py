@@ -43,7 +43,7 @@ FLOORS = [
     {"stages"},
     {"stage", "prune", "shards", "index", "tokens", "token_columns", "learn_tokenizer", "sentencepiece_file", "mixture",
      "terminal", "content", "fasttext_model", "fasttext_weights", "fasttext_file", "pii", "remote"},
-    {"kernels", "errors", "faults", "version", "threads", "secret"},
+    {"kernels", "compiling", "errors", "faults", "version", "threads", "secret"},
 ]
 """From the top. A module may import from its own floor and from those below."""
 

@@ -4,8 +4,12 @@ Whoever imports one of them finds numba ready to load what it has compiled befor
 """
 
 import sys
+from typing import Any
 
+from numba.core import event
 from numba.core.registry import cpu_target
+
+from dataengine import compiling
 
 BLAS = "scipy.linalg.cython_blas"
 
@@ -26,4 +30,15 @@ def _load_registries() -> None:
         del sys.modules[BLAS]
 
 
+class _Listener(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Passes on what numba says."""
+
+    def on_start(self, event: Any) -> None:
+        compiling.begins()
+
+    def on_end(self, event: Any) -> None:
+        compiling.ends()
+
+
 _load_registries()
+event.register("numba:compile", _Listener())

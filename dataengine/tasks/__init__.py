@@ -38,8 +38,8 @@ KINDS = {
 
 READING, PROCESSING, WRITING, STARTING, WAITING = -1, -2, -3, -4, -5
 """What a worker's cursor says in place of a row: the next batch is being read, a batch is worked on as a whole, its
-rows are being written, nothing has been read yet (stages are loaded, kernels compiled: no clock runs), or the reader
-waits for a server (which bounds its own time: no clock runs either)."""
+rows are being written, nothing has been read yet or a kernel is compiled (no clock runs), or the reader waits for a
+server (which bounds its own time: no clock runs either)."""
 
 
 @dataclass

@@ -45,26 +45,34 @@ def halved(
 
     An error of our own, such as a broken contract, is no row's fault and goes on.
     """
-    fault: BaseException
-    try:
-        answer = work(batch, rows)
-    except DataEngineError:
-        raise
-    except MemoryError as error:
-        fault, reason = error, "out_of_memory"
-    except Exception as error:  # a stage is anyone's code, and one record must not end the run
-        fault, reason = error, "error"
-    else:
+    answer = tried(batch, rows, work)
+    if not isinstance(answer, Fault) or batch.num_rows == 1:
         yield answer, batch, rows
-        return
-    finally:
-        stages.watch_rows(None)
-    if batch.num_rows == 1:
-        yield Fault(reason, f"{type(fault).__name__}: {fault}"[:DETAIL]), batch, rows
         return
     middle = batch.num_rows // 2
     yield from halved(batch.slice(0, middle), rows[:middle], work)
     yield from halved(batch.slice(middle), rows[middle:], work)
+
+
+def tried(
+    batch: pa.RecordBatch, rows: np.ndarray, work: Callable[[pa.RecordBatch, np.ndarray], Answer]
+) -> Answer | Fault:
+    """What `work` answers, or why it does not. Nobody watches rows any more when it has returned."""
+    try:
+        return work(batch, rows)
+    except DataEngineError:
+        raise
+    except MemoryError as error:
+        return Fault("out_of_memory", said(error))
+    except Exception as error:  # a stage is anyone's code, and one record must not end the run
+        return Fault("error", said(error))
+    finally:
+        stages.watch_rows(None)
+
+
+def said(error: Exception) -> str:
+    """The kind of an error and its message, cut to size."""
+    return f"{type(error).__name__}: {error}"[:DETAIL]
 
 
 def sifted(job: Job, number: int, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:

@@ -42,11 +42,7 @@ def run_with(folder: Path, poison: dict[int, str], cursor: bool) -> tuple[list[s
         for path in sorted((folder / "runs/poisoned/steps").rglob("kept.parquet"))
         for row in pq.read_table(path).to_pylist()
     ]
-    bad = [
-        (row["reason"], row["text"])
-        for path in (folder / "runs/poisoned/steps").rglob("quarantined.parquet")
-        for row in pq.read_table(path).to_pylist()
-    ]
+    bad = bad_rows(folder)
     clean = [row["text"] for place, row in enumerate(rows) if place not in poison]
     assert sorted(kept) == sorted(clean)
     read = [
@@ -56,7 +52,16 @@ def run_with(folder: Path, poison: dict[int, str], cursor: bool) -> tuple[list[s
         if account["stage"] == "read.jsonl"
     ]
     assert sum(account["rows_in"] for account in read) == len(rows)
-    return kept, sorted(bad)
+    return kept, bad
+
+
+def bad_rows(folder: Path) -> list[tuple[str, str]]:
+    """(reason, text) of what is quarantined, sorted."""
+    return sorted(
+        (row["reason"], row["text"])
+        for path in (folder / "runs/poisoned/steps").rglob("quarantined.parquet")
+        for row in pq.read_table(path).to_pylist()
+    )
 
 
 @pytest.mark.parametrize("cursor", [True, False], ids=["the stage says its row", "found row by row"])
@@ -76,9 +81,11 @@ def test_a_record_that_takes_all_memory_is_quarantined_as_out_of_memory(tmp_path
 
 
 def test_addresses_that_arrow_sets_aside_are_not_taken_from_a_stage(tmp_path: Path) -> None:
-    recipe = project(tmp_path, RECIPE.replace("{cursor}", "false").replace("1GB", "2GB"), [{"text": "BIG"}])
+    patient = RECIPE.replace("{cursor}", "false").replace("1GB", "2GB").replace("deadline = 2.0", "deadline = 60.0")
+    recipe = project(tmp_path, patient, [{"text": "BIG"}])  # 1.2 GB take seconds on a busy machine
     done = dataengine("run", recipe, "--quiet", cwd=tmp_path, env=plugin(tmp_path / "plugin"))
     assert done.returncode == 0, done.stderr
+    assert bad_rows(tmp_path) == []
     assert [row["text"] for row in kept_rows(tmp_path).values()] == ["BIG"]
 
 
@@ -286,3 +293,42 @@ def test_workers_die_with_their_driver(tmp_path: Path) -> None:
     driver.wait()
     _, alive = psutil.wait_procs(workers, timeout=5)
     assert not alive
+
+
+COMPILES = '''
+"""Lengths, counted by a loop that takes seconds to compile and is compiled where a text says so."""
+
+from numba import njit
+
+from dataengine.stage import StageConfig, map
+
+
+class Config(StageConfig):
+    pass
+
+
+def loop():
+    lines = [f"    if value > {number}: value = value * {number % 7 + 2} % {number + 11}" for number in range(200)]
+    scope = {}
+    exec("def count(value):\\n" + "\\n".join(lines) + "\\n    return value", scope)
+    return njit(scope["count"])
+
+
+count = loop()
+
+
+@map(reads=["text"], adds={"counted": "int64"}, version=1)
+def compiles(batch, config):
+    return {"counted": [count(len(text)) if "COMPILE" in text else 0 for text in batch["text"].to_pylist()]}
+'''
+
+
+def test_a_loop_is_compiled_in_nobodys_time(tmp_path: Path) -> None:
+    rows = documents(300)
+    rows[250]["text"] = "COMPILE"
+    recipe = RECIPE.replace('map.trouble"\ncursor = {cursor}', 'map.compiles"').replace("deadline = 2", "deadline = 1")
+    env = plugin(tmp_path / "plugin", "map.compiles", "compiles", COMPILES)
+    done = dataengine("run", project(tmp_path, recipe, rows), "--quiet", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert bad_rows(tmp_path) == []
+    assert len(kept_rows(tmp_path)) == 300
