@@ -1,7 +1,5 @@
 """``python -m dataengine`` is the command ``dataengine``."""
 
-import sys
+from dataengine.cli import program
 
-from dataengine.cli import main
-
-sys.exit(main())
+program()

@@ -3,9 +3,10 @@
     python -m dataengine.nursery SOCKET_FD
 
 numba, Arrow, the compiled kernels and models of a segment take up to a CPU second to load; they are loaded here, once,
-and a worker, or the one that replaces it, costs a few milliseconds. A fork copies only the thread that asks for it, so
-this process must have no other: it looks before every fork, and where it finds one it starts the worker as a program
-of its own instead. It never sees a record: what it runs is the built-in stages of the segment, on one harmless row.
+and a worker, or the one that replaces it, costs a few milliseconds. The command `dataengine run` forks this process
+too, with what it has loaded itself (`begin`). A fork copies only the thread that asks for it, so this process must have
+no other: it looks before every fork, and where it finds one it starts the worker as a program of its own instead. It
+never sees a record: what it runs is the built-in stages of the segment, on one harmless row.
 
 Messages are JSON, one a packet. ``{"prepare": {...} or null, "worker": [RUN, CURSOR_FILE, MEMORY_BYTES]}`` comes with
 three open files, the worker's input, answers and log; ``{"born": PID}`` goes back. ``{"wait": PID}`` is answered by
@@ -24,21 +25,41 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from dataengine.threads import die_with_parent
+from dataengine.threads import alone, die_with_parent
 
 PACKET = 1 << 16
 """Most bytes of a message."""
-NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-"""Environment in which Arrow's second allocator, which nobody uses, starts no thread when it is loaded."""
+UNHEARD = (signal.SIGINT, signal.SIGTERM)
+"""Signals on which the driver decides, as for a worker."""
 
 
-def main(link: str) -> None:
+def begin(link: int, log: int, parent: int, environment: Mapping[str, str]) -> NoReturn:
+    """What a fork of the driver, `parent`, does: be a nursery like one that was started as a program. The driver has
+    blocked what is `UNHEARD`."""
+    try:
+        os.environ.update(environment)
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for file, number in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(file, number)
+        os.closerange(3, link)  # among them the lock of the run and the driver's end of the link
+        os.closerange(link + 1, os.sysconf("SC_OPEN_MAX"))
+        gc.freeze()  # what the driver has made stays as it is
+        main(str(link), parent)
+    except BaseException:  # into the log; nothing may come back into what the driver does
+        traceback.print_exc()
+    os._exit(1)
+
+
+def main(link: str, parent: int = 0) -> None:
     """Serve until the driver has gone."""
-    die_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM):  # as in a worker
+    die_with_parent(parent)
+    gc.disable()  # what is loaded here stays: looking at it again and again takes a third of the time of loading
+    for number in UNHEARD:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, UNHEARD)
     with socket.socket(fileno=int(link)) as driver:
         while True:
             packet, files, _, _ = socket.recv_fds(driver, PACKET, 3)
@@ -86,15 +107,11 @@ def prepare(run: Path, task: Mapping[str, Any] | None) -> None:
         traceback.print_exc()
 
 
-def alone() -> bool:
-    """Whether this process has one thread."""
-    return len(os.listdir("/proc/self/task")) == 1
-
-
 def live(arguments: list[str], files: list[int], parent: int) -> None:
     """What the forked process does: be a worker like one that was started as a program."""
     from dataengine import worker
 
+    gc.enable()
     os.setsid()
     tasks, answers, log = files
     for file, number in ((tasks, 0), (log, 1), (log, 2)):

@@ -28,6 +28,7 @@ from dataengine.going_on import Start
 from dataengine.plan import Plan, Task, TaskRef
 from dataengine.run_folder import empty, locked, make_writable, refuse_other_format
 from dataengine.tasks import READING, STARTING, WAITING, WRITING
+from dataengine.tasks.loaded import forkable
 
 DRAIN_SECONDS = 10
 """After the first Ctrl-C, running tasks get so long to finish."""
@@ -41,6 +42,8 @@ TRIES = 3
 """How often a task may be lost at a place where no record can be blamed."""
 CAREFUL_BATCHES = 4
 """When so many batches of a task had to be worked on row by row, the rest of them are too."""
+FEW_TASKS = 10_000
+"""What a larger plan takes would count as memory of every worker that is a fork, which saves a long run nothing."""
 TRACED = frozenset({"rows", "sketch", "units", "smaller"})
 """Kinds of task that work record by record, so that the one which kills a worker can be found."""
 UNLIMITED = frozenset({"train", "classifier", "tokenizer"})
@@ -93,8 +96,14 @@ class Search:
     """How often a server did not answer."""
 
 
-def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = None) -> int:
-    """Run what is to do of the plan. Returns how many tasks were run. Raises the errors of `dataengine.errors`."""
+def run(
+    plan: Plan, *, workers: int | None = None, watcher: Watcher | None = None, own_process: bool = False
+) -> int:
+    """Run what is to do of the plan. Returns how many tasks were run. Raises the errors of `dataengine.errors`.
+
+    `own_process` says that this process has done nothing but make the plan: then workers are forks of it, which has
+    loaded half of what they need.
+    """
     out = plan.out
     make_writable(out)
     with locked(out):
@@ -107,9 +116,12 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
         going_on.remember(plan)
         settings = plan.recipe.run
         size = workers or settings.workers or os.cpu_count() or 1
-        executor = LocalExecutor(out, size, settings.memory_per_worker, settings.record_deadline)
+        fork = own_process and _forkable(plan)
+        executor = LocalExecutor(out, size, settings.memory_per_worker, settings.record_deadline, fork=fork)
         driver = Driver(plan, executor, watcher, starts)
         try:
+            if driver.waiting:
+                executor.begin()
             count = driver.drive()
         finally:
             executor.cancel()
@@ -117,6 +129,12 @@ def run(plan: Plan, *, workers: int | None = None, watcher: Watcher | None = Non
         index.publish_all(plan.indexes)
         shards.replace_atomically(out / "run.json", json.dumps(plan.record("complete"), indent=1))
     return count
+
+
+def _forkable(plan: Plan) -> bool:
+    """Whether workers may be forks of the process that made the plan."""
+    stages = {block.stage.name for lane in plan.recipe.lanes.values() for block in lane}
+    return forkable(stages) and sum(len(segment.tasks) for segment in plan.segments) <= FEW_TASKS
 
 
 @dataclass

@@ -201,9 +201,10 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     for name, columns in TABLES.items():
         _table(connection, name, columns, ROWS[name](ledger))
     _view(connection, "docs", ledger.kept(), FIRST)
-    dropped = _view(connection, "dropped", ledger.dropped(), (*FIRST, *JUDGED))
+    _view(connection, "dropped", ledger.dropped(), (*FIRST, *JUDGED))
     _view(connection, "quarantined", ledger.quarantined(), (*FIRST, *JUDGED, "detail"))
     _view(connection, "audit", ledger.audited(), FIRST, AUDIT)
+    dropped = {row[0] for row in connection.execute("DESCRIBE dropped").fetchall()}
     twin = "duplicate_of" if "duplicate_of" in dropped else "NULL::VARCHAR AS duplicate_of"
     similarity = "similarity" if "similarity" in dropped else "NULL::DOUBLE AS similarity"
     band = "band" if "band" in dropped else "NULL::BIGINT AS band"
@@ -215,10 +216,10 @@ def _build(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
 def _view(
     connection: duckdb.DuckDBPyConnection, name: str, shards: Sequence[Shard], first: Sequence[str],
     audit: Mapping[str, str] | None = None,
-) -> set[str]:
+) -> None:
     """A view over shards, by segment: files of one segment have one schema, so only the first footer is read here.
 
-    Segments are united by column name, types widened where they differ. Returns the view's columns.
+    Segments are united by column name, types widened where they differ.
     """
     audit = audit or {}
     segments: dict[str, list[Shard]] = {}
@@ -240,7 +241,6 @@ def _view(
         files = ", ".join(_quoted(_absolute(shard)) for shard in members)
         parts.append(f"SELECT {', '.join(columns + others)} FROM read_parquet([{files}], {PLAINLY})")
     connection.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))
-    return {row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
 
 
 def _columns_of(connection: duckdb.DuckDBPyConnection, shard: Shard) -> list[str]:
@@ -351,8 +351,10 @@ def write_database(run: Ledger | str | Path) -> Path:
     temporary = ledger.folder / f".{DATABASE}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(temporary)) as connection:
+        with duckdb.connect(str(temporary), config={"threads": "1"}) as connection:
+            connection.begin()  # one write to the disk, not one for each view
             _build(connection, ledger)
+            connection.commit()
         os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class TableConfig(StageConfig):
     """Base of the tables: frozen, nothing beside the fields, no infinities."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, defer_build=True)
 
 
 class ClassifierConfig(TableConfig):

@@ -1,5 +1,6 @@
 """The default executor: a pool of worker processes on this machine, watched for stalls and for memory.
 
+begin()                get ready, while the driver has no other threads
 submit(number, task)   give a task to a free worker
 poll(timeout)          what has happened since: `Done`, `Failed` or `Lost` (the worker died or had to be killed)
 interrupt()            ask long tasks to save what they have and to stop
@@ -97,16 +98,25 @@ class Worker:
 
 
 class LocalExecutor:
-    """A pool of at most `size` workers, started when needed and replaced when lost."""
+    """A pool of at most `size` workers, started when needed and replaced when lost.
 
-    def __init__(self, run: Path, size: int, memory: int, deadline: float) -> None:
-        self.run, self.size, self.memory, self.deadline = run, size, memory, deadline
+    With `fork` what this process has loaded is theirs too, where the system can do that.
+    """
+
+    def __init__(self, run: Path, size: int, memory: int, deadline: float, *, fork: bool = False) -> None:
+        self.run, self.size, self.memory, self.deadline, self.fork = run, size, memory, deadline, fork
         self.workers: list[Worker] = []
         self.nursery: Nursery | None = None
         self.selector = selectors.DefaultSelector()
         self._last_beat = 0.0
         self._started = self._submitted = 0
         _open_standard_files()
+
+    def begin(self) -> None:
+        """Start the nursery, where there is one. Done before threads are started it may be a fork of this process."""
+        if sys.platform == "linux" and self.nursery is None:
+            self.nursery = Nursery(self.run / "tmp" / f"nursery.{os.getpid()}.log", fork=self.fork)
+            self.selector.register(self.nursery.link, selectors.EVENT_READ, self.nursery)
 
     @property
     def free(self) -> int:
@@ -185,10 +195,8 @@ class LocalExecutor:
 
     def _process(self, arguments: list[str], answers: int, log: IO[bytes], task: Mapping[str, Any]) -> Born | Program:
         """The process of a worker. A nursery that died is not asked again."""
-        if sys.platform == "linux":
-            if self.nursery is None:
-                self.nursery = Nursery(self.run / "tmp" / f"nursery.{os.getpid()}.log")
-                self.selector.register(self.nursery.link, selectors.EVENT_READ, self.nursery)
+        self.begin()
+        if self.nursery:
             with contextlib.suppress(ConnectionError):
                 return self.nursery.bear(arguments, answers, log, task)
         return Program(arguments, answers, log)

@@ -19,9 +19,9 @@ from typing import IO, Any
 
 import psutil
 
-from dataengine.nursery import NO_THREADS, PACKET
+from dataengine.nursery import PACKET, UNHEARD, begin
 from dataengine.tasks.loaded import wanted
-from dataengine.threads import THREAD_VARIABLES
+from dataengine.threads import NO_THREADS, alone
 
 GRACE = 5.0
 """Seconds for workers to follow a nursery that died: the system kills them."""
@@ -29,7 +29,7 @@ GRACE = 5.0
 
 def environment() -> dict[str, str]:
     """Of workers: one thread each, and our own module path."""
-    return os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return os.environ | NO_THREADS | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 class Program:
@@ -102,21 +102,47 @@ def _kill(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-class Nursery:
-    """The driver's side of `dataengine.nursery`."""
+class Fork:
+    """A nursery that is a fork of this process."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, link: int, log: IO[bytes]) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEARD)  # no handler of ours may run in the fork
+        self.pid = os.fork()
+        if not self.pid:
+            begin(link, log.fileno(), parent, environment())
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        with contextlib.suppress(ChildProcessError):  # waited for before
+            os.waitpid(self.pid, 0)
+
+
+def _program(link: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A nursery as a program of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dataengine.nursery", str(link)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(link,),
+        start_new_session=True,
+        env=environment(),
+    )
+
+
+class Nursery:
+    """The driver's side of `dataengine.nursery`. With `fork` it is a fork of this process, if that has one thread."""
+
+    def __init__(self, log: Path, *, fork: bool = False) -> None:
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "dataengine.nursery", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                env=environment() | NO_THREADS,
-            )
+            self.process = (Fork if fork and alone() else _program)(theirs.fileno(), output)
         self.alive = True
         self._unborn: deque[Born] = deque()
         self._ended: int | None = None

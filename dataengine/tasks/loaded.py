@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,13 @@ from dataengine.tasks import KINDS, Job
 
 OWN_ENGINES = frozenset({"filter.where"})
 """Built-in stages that run a database of their own, which is not made to be forked. Workers load it."""
+
+
+def forkable(names: Iterable[str]) -> bool:
+    """Whether a process that has these stages at hand, but has called none, may be forked: a plugin may do anything
+    when it is imported, and a database of its own has looked at a stage's config.
+    """
+    return set(names) <= stages.builtin_names() - OWN_ENGINES
 
 
 def wanted(task: Mapping[str, Any]) -> dict[str, Any]:

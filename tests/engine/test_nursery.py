@@ -20,6 +20,7 @@ from dataengine.executors import processes
 from dataengine.executors.local import Event, Failed, LocalExecutor, Lost
 from dataengine.executors.processes import Born, Program
 from dataengine.tasks import loaded
+from dataengine.threads import NO_THREADS
 from tests.engine.test_driver import event
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are programs of their own")
@@ -153,6 +154,56 @@ assert used.ru_utime + used.ru_stime >= worker.user + worker.system + nursery.us
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+FORKING = f"""
+import os, pathlib, psutil, sys, threading
+from dataengine.executors.local import LocalExecutor
+
+pool = LocalExecutor(pathlib.Path(sys.argv[1]), 1, 2 << 30, 20.0, fork=True)
+lock = open(pathlib.Path(sys.argv[1]) / "lock", "w")
+if sys.argv[2] == "threads":
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+pool.submit(0, {JOB!r})
+while not pool.poll(1.0): pass
+processes = (os.getpid(), pool.nursery.process.pid, pool.workers[0].process.pid)
+me, nursery, worker = map(psutil.Process, processes)
+assert nursery.ppid() == me.pid and worker.ppid() == nursery.pid
+assert os.getsid(nursery.pid) == nursery.pid
+assert ("dataengine.nursery" in nursery.cmdline()) == (sys.argv[2] == "threads")
+holders = [process for process in (me, nursery, worker) if lock.name in [file.path for file in process.open_files()]]
+assert holders == [me]
+if sys.argv[2] == "killed":
+    print(nursery.pid, worker.pid, flush=True)
+    os.kill(me.pid, 9)
+pool.cancel()
+assert not nursery.is_running() and not worker.is_running()
+"""
+"""What the command does that leaves its workers what it has loaded."""
+
+
+@pytest.mark.parametrize("how", ["alone", "threads"])
+def test_a_driver_with_one_thread_is_forked_and_its_files_stay_its_own(tmp_path: Path, how: str) -> None:
+    assert forking(tmp_path, how).returncode == 0
+
+
+def test_nobody_outlives_a_driver_that_was_forked(tmp_path: Path) -> None:
+    done = forking(tmp_path, "killed")
+    assert done.returncode == -signal.SIGKILL
+    left = [psutil.Process(pid) for pid in map(int, done.stdout.split()) if psutil.pid_exists(pid)]
+    assert psutil.wait_procs(left, timeout=5)[1] == []
+
+
+def forking(folder: Path, how: str) -> subprocess.CompletedProcess[str]:
+    (folder / "tmp").mkdir()
+    command = [sys.executable, "-c", FORKING, str(folder), how]
+    return subprocess.run(command, env=os.environ | NO_THREADS, stdout=subprocess.PIPE, text=True, check=False)
+
+
+def test_a_driver_that_has_imported_a_plugin_or_a_database_is_not_forked() -> None:
+    assert loaded.forkable(["read.parquet", "dedup.minhash"])
+    assert not loaded.forkable(["read.parquet", "filter.shouting"])
+    assert not loaded.forkable(["read.parquet", "filter.where"])
+
+
 def test_the_nursery_loads_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def load(name: str) -> Any:
         raise AssertionError(name)
@@ -166,8 +217,8 @@ def test_the_stages_that_most_recipes_use_leave_the_nursery_with_one_thread(tmp_
     script = f"""
 import json, pathlib
 from dataengine import stage
-from dataengine.nursery import alone
 from dataengine.tasks.loaded import load
+from dataengine.threads import alone
 run = pathlib.Path({str(tmp_path)!r})
 for kind, name in (("rows", "filter.gopher"), ("rows", "filter.language"), ("sketch", "dedup.minhash")):
     config = json.loads(stage.load(name).config().model_dump_json())
@@ -175,5 +226,5 @@ for kind, name in (("rows", "filter.gopher"), ("rows", "filter.language"), ("ske
     load(run, {{"kind": kind, "steps": [step], "columns": {{"text": "string"}}}})
     assert alone(), name
 """
-    variables = os.environ | dict.fromkeys(processes.THREAD_VARIABLES, "1") | processes.NO_THREADS
+    variables = os.environ | NO_THREADS
     subprocess.run([sys.executable, "-c", script], check=True, env=variables)
