@@ -15,6 +15,7 @@ three open files, the worker's input, answers and log; ``{"born": PID}`` goes ba
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -36,16 +37,20 @@ UNHEARD = (signal.SIGINT, signal.SIGTERM)
 
 
 def begin(link: int, log: int, parent: int, environment: Mapping[str, str]) -> NoReturn:
-    """What a fork of the driver, `parent`, does: be a nursery like one that was started as a program. The driver has
-    blocked what is `UNHEARD`."""
+    """What a fork of the driver, `parent`, does: be a nursery like one that was started as a program.
+
+    The driver has blocked what is `UNHEARD`.
+    """
     try:
         os.environ.update(environment)
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDONLY)
         for file, number in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(file, number)
-        os.closerange(3, link)  # among them the lock of the run and the driver's end of the link
-        os.closerange(link + 1, os.sysconf("SC_OPEN_MAX"))
+        for file in map(int, os.listdir("/proc/self/fd")):  # among them the lock of the run and the driver's end
+            if file > 2 and file != link:
+                with contextlib.suppress(OSError):  # the list was one of them
+                    os.close(file)
         gc.freeze()  # what the driver has made stays as it is
         main(str(link), parent)
     except BaseException:  # into the log; nothing may come back into what the driver does
