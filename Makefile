@@ -28,11 +28,11 @@ quickstart: $(VENV)/.train  ## real files in, a trained model out: recipes/quick
 
 test: $(VENV)/.dev  ## the quick suite
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/.dev  ## the quick suite and the long one
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n auto --dist loadfile -m 'slow or not slow'
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m 'slow or not slow'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
