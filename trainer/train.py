@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +135,15 @@ def _set_up(config: TrainConfig) -> None:
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms also imports the compiler
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and hides nothing here
     torch.manual_seed(config.seed)
+    if config.precision == "bfloat16" and slow_in_bfloat16(torch.cpu.get_capabilities()):
+        say('this processor has no instructions for bfloat16: precision = "float32" is about ten times as fast')
+
+
+def slow_in_bfloat16(able: Mapping[str, Any]) -> bool:
+    """Whether a processor that is `able` of so much leaves products in bfloat16 to plain loops: oneDNN helps from
+    AVX-512 BW on. Of other architectures nothing is said.
+    """
+    return able.get("architecture") == "x86_64" and not able.get("avx512_bw", True)
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------

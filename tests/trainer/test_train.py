@@ -117,6 +117,17 @@ def test_bfloat16_learns_as_well_as_float32(small, tmp_path) -> None:
     assert rounded["heldout_after"]["a"] < 0.8 * rounded["heldout_before"]["a"]
 
 
+@pytest.mark.parametrize(("able", "slow"), [({"architecture": "x86_64", "avx512_bw": False}, True),
+                                            ({"architecture": "x86_64", "avx512_bw": True}, False),
+                                            ({"architecture": "aarch64"}, False)])
+def test_who_asks_for_bfloat16_where_it_is_slow_is_told_so(small, tmp_path, capsys, monkeypatch, able, slow) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
+    train(change(small, precision="bfloat16"), tmp_path / "out")
+    assert ('precision = "float32" is about ten times as fast' in capsys.readouterr().err) == slow
+    train(change(small, precision="float32"), tmp_path / "plain")
+    assert "float32" not in capsys.readouterr().err
+
+
 # --- stopping and going on --------------------------------------------------------------------------------------------
 
 @pytest.fixture
