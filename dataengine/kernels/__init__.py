@@ -4,9 +4,8 @@ Whoever imports one of them finds numba ready to load what it has compiled befor
 """
 
 import sys
-from typing import Any
 
-from numba.core import event
+from numba.core.event import Event, Listener, register
 from numba.core.registry import cpu_target
 
 from dataengine import compiling
@@ -30,15 +29,15 @@ def _load_registries() -> None:
         del sys.modules[BLAS]
 
 
-class _Listener(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Passes on what numba says."""
+class _Compiling(Listener):  # type: ignore[misc]  # numba has no types
+    """Passes on when numba compiles."""
 
-    def on_start(self, event: Any) -> None:
+    def on_start(self, event: Event) -> None:
         compiling.begins()
 
-    def on_end(self, event: Any) -> None:
+    def on_end(self, event: Event) -> None:
         compiling.ends()
 
 
 _load_registries()
-event.register("numba:compile", _Listener())
+register("numba:compile", _Compiling())
